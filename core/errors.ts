@@ -1,0 +1,53 @@
+/**
+ * Every error that vmmsched raises on purpose: a code to search for, what it means and what to do.
+ * docs/errors.md documents the same table; a test keeps the two together.
+ */
+export const errorTable = {
+  ERR_FRAME_UNREADABLE: "a frame of the guest could not be read",
+  ERR_FRAME_UNWRITABLE: "a frame of the guest could not be written",
+  ERR_GUEST_PAGE_NOT_PRESENT: "a guest virtual address is not mapped",
+  ERR_GUEST_CORRUPT: "a structure in guest memory breaks its own rules",
+  ERR_GUEST_UNSUPPORTED: "the guest runs a kernel that this profile knows but cannot manage",
+  ERR_GUEST_NOT_READY: "the guest's kernel is still starting",
+  ERR_LAYOUT_MEMBER_MISSING: "a kernel structure lacks a member that the profile needs",
+  ERR_SNAPSHOT_FULL: "the snapshot has no room for more tasks",
+  ERR_DOMAIN_GONE: "the domain no longer exists",
+  ERR_HYPERVISOR_CALL: "a call to the hypervisor failed",
+  ERR_HYPERVISOR_UNAVAILABLE: "no hypervisor can be reached from here",
+  ERR_LIBRARY_MISSING: "a shared library is missing",
+  ERR_LIBRARY_UNSUITABLE: "a shared library does not have the interface that was expected",
+  ERR_TRANSACTION_STATE: "an edit transaction was used out of order",
+  ERR_CONFIG_UNREADABLE: "the configuration file could not be read",
+  ERR_CONFIG_INVALID: "the configuration is not valid",
+  ERR_PLUGIN_INVALID: "a plugin is not valid",
+  ERR_USAGE: "the command line is not valid",
+} as const;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** Details of an error, printed after its message; addresses as hexadecimal strings. */
+export type ErrorDetails = Readonly<Record<string, string | number | undefined>>;
+
+/** The only error class of the project: `code` from {@link errorTable}, `details` for machines, `message` for people. */
+export class VmmschedError extends Error {
+  override readonly name = "VmmschedError";
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly details: ErrorDetails = {},
+    options?: ErrorOptions,
+  ) {
+    super(`${message} [${code}]`, options);
+  }
+}
+
+/** Is `error` one of ours, and (when given) of this code? */
+export function isVmmschedError(error: unknown, code?: ErrorCode): error is VmmschedError {
+  return error instanceof VmmschedError && (code === undefined || error.code === code);
+}
+
+/** What any thrown value says, for logs. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

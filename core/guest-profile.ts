@@ -1,0 +1,68 @@
+import type { Domain, PausedDomain } from "./hypervisor.js";
+import type { GuestVa } from "./memory/address.js";
+import type { EditTransaction } from "./memory/edit-transaction.js";
+import type { SnapshotBuilder } from "./snapshot/snapshot-builder.js";
+
+/** Something a profile can do in a guest, or the reason why it cannot. */
+export type Capability = { readonly can: true; readonly how: string } | { readonly can: false; readonly why: string };
+
+/** What was found in a domain, for operators. */
+export interface GuestDescription {
+  /** `linux`, `windows`. */
+  readonly os: string;
+  /** Kernel release or build, as the guest says it. */
+  readonly version: string;
+  /** Build id or PDB GUID: names the exact kernel. */
+  readonly buildId?: string;
+  /** How the profile identified it, one step a line. */
+  readonly evidence: readonly string[];
+  readonly capabilities: Readonly<Record<"hold" | "release" | "priority", Capability>>;
+}
+
+/** One change to one task. The task is named by all three: ids and addresses are reused. */
+export interface TaskChange {
+  readonly kind: "hold" | "release";
+  readonly address: GuestVa;
+  readonly id: number;
+  readonly startTimeNs: number;
+}
+
+/** Why a change cannot be made at this moment. A normal outcome: counted, tried again, never forced. */
+export type NotNow =
+  | "gone"
+  | "exiting"
+  | "untouchable"
+  | "lock held"
+  | "kernel mode"
+  | "migrating"
+  | "signal pending"
+  | "traced or stopped"
+  | "wake-up under way"
+  | "unreadable"
+  | "not ours"
+  | "nothing to do";
+
+/** A kernel that a profile has recognised in a domain. It lives until the domain ends or reboots. */
+export interface GuestKernel extends Disposable {
+  readonly description: GuestDescription;
+  /**
+   * Adds every task of the guest to `into`. Works on a running guest, within bounded steps, and trusts no guest pointer.
+   * Throws ERR_GUEST_CORRUPT or ERR_GUEST_PAGE_NOT_PRESENT when the lists cannot be walked, also not on a second try.
+   */
+  scan(into: SnapshotBuilder): void;
+  /**
+   * Stages a change in `edit`, after looking again at everything it depends on. `edit` has been begun by the kernel's
+   * own address space; the caller commits it. Runs while the domain is paused: no allocation, no I/O.
+   */
+  plan(change: TaskChange, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow;
+}
+
+/** A plugin that knows one family of guest operating systems. */
+export interface GuestProfile<Options = unknown> {
+  /**
+   * Looks for its kind of kernel in a running domain; undefined when there is none. Throws ERR_GUEST_NOT_READY while the
+   * kernel starts (it will be asked again) and ERR_GUEST_UNSUPPORTED for a kernel it knows and cannot manage. Long work
+   * is cut into pieces by awaiting, so that other domains are served meanwhile.
+   */
+  attach(domain: Domain, options: Options): Promise<GuestKernel | undefined>;
+}

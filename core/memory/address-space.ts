@@ -1,0 +1,106 @@
+import { VmmschedError } from "../errors.js";
+import { formatVa, pageBytes, vaFromWords, type Frame, type GuestVa } from "./address.js";
+import { walk, type PagingMode } from "./paging.js";
+import type { PhysicalMemory } from "./physical-memory.js";
+
+const tlbEntries = 4096;
+
+/**
+ * Virtual memory of a guest through one page-table root. Every reader takes the address of a structure and the offset
+ * of a member; an unmapped page throws ERR_GUEST_PAGE_NOT_PRESENT. Translations are kept until {@link flush}, which
+ * callers invoke once a scan and once a pause: a guest may remap what is not its direct map at any time.
+ */
+export class AddressSpace {
+  readonly #pages = new Float64Array(tlbEntries).fill(Number.NaN);
+  readonly #frames = new Float64Array(tlbEntries);
+
+  constructor(
+    readonly memory: PhysicalMemory,
+    readonly paging: PagingMode,
+    readonly root: Frame,
+  ) {}
+
+  flush(): void {
+    this.#pages.fill(Number.NaN);
+  }
+
+  /** Frame of the page that holds `va + offset`. */
+  frame(va: GuestVa, offset: number): Frame {
+    const page = this.#pageNumber(va, offset);
+    const slot = page & (tlbEntries - 1);
+    if (this.#pages[slot] === page) return this.#frames[slot] as Frame;
+    const found = walk(this.memory, this.paging, this.root, page * pageBytes);
+    if (found < 0) {
+      throw new VmmschedError("ERR_GUEST_PAGE_NOT_PRESENT", `no page at ${formatVa(va)} + ${String(offset)}`, {
+        va: formatVa(va),
+        offset,
+      });
+    }
+    this.#pages[slot] = page;
+    this.#frames[slot] = found;
+    return found as Frame;
+  }
+
+  /** Is the page of `va + offset` present? */
+  present(va: GuestVa, offset = 0): boolean {
+    return walk(this.memory, this.paging, this.root, this.#pageNumber(va, offset) * pageBytes) >= 0;
+  }
+
+  u32(va: GuestVa, offset: number): number {
+    const at = pageOffset(va, offset);
+    if ((at & 3) === 0) return this.memory.u32(this.frame(va, offset), at);
+    return (this.u8(va, offset) | (this.u8(va, offset + 1) << 8) | (this.u8(va, offset + 2) << 16) | (this.u8(va, offset + 3) << 24)) >>> 0;
+  }
+
+  i32(va: GuestVa, offset: number): number {
+    return this.u32(va, offset) | 0;
+  }
+
+  u16(va: GuestVa, offset: number): number {
+    return this.u8(va, offset) | (this.u8(va, offset + 1) << 8);
+  }
+
+  u8(va: GuestVa, offset: number): number {
+    const at = pageOffset(va, offset);
+    return (this.memory.u32(this.frame(va, offset), at & ~3) >>> ((at & 3) * 8)) & 0xff;
+  }
+
+  /** A 64-bit count or time as a number: exact up to 2^53. */
+  u64(va: GuestVa, offset: number): number {
+    return this.u32(va, offset + 4) * 2 ** 32 + this.u32(va, offset);
+  }
+
+  /** A pointer. Whether it points at anything is for the caller to check ({@link isKernelObject}). */
+  pointer(va: GuestVa, offset: number): GuestVa {
+    return vaFromWords(this.u32(va, offset), this.u32(va, offset + 4));
+  }
+
+  /** Fills `into` from `va + offset`, across pages. */
+  read(va: GuestVa, offset: number, into: Uint8Array): void {
+    for (let done = 0; done < into.length; ) {
+      const at = pageOffset(va, offset + done);
+      const length = Math.min(into.length - done, pageBytes - at);
+      this.memory.read(this.frame(va, offset + done), at, into.subarray(done, done + length));
+      done += length;
+    }
+  }
+
+  /** A NUL-terminated string of at most `maxBytes` bytes, as Latin-1: guests choose these bytes. */
+  cstring(va: GuestVa, offset: number, maxBytes: number): string {
+    const bytes = Buffer.alloc(maxBytes);
+    this.read(va, offset, bytes);
+    const end = bytes.indexOf(0);
+    return bytes.toString("latin1", 0, end < 0 ? maxBytes : end);
+  }
+
+  /** Page number of `va + offset`, computed so that a 57-bit address loses no bit. */
+  #pageNumber(va: GuestVa, offset: number): number {
+    const page = Math.floor(va / pageBytes);
+    return page + Math.floor((va - page * pageBytes + offset) / pageBytes);
+  }
+}
+
+/** Byte within its page of `va + offset`; both summands are taken modulo the page first, so nothing is rounded. */
+export function pageOffset(va: GuestVa, offset: number): number {
+  return ((va & 0xfff) + offset) & 0xfff;
+}

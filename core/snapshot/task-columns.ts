@@ -1,0 +1,87 @@
+/** What a task is doing. The codes are array indices in the `state` column: append only. */
+export const taskStates = ["running", "queued", "sleeping", "blocked", "stopped", "exited", "unknown"] as const;
+export type TaskState = (typeof taskStates)[number];
+
+/**
+ * How far our hold on a task is: `none`; `holding`: asked for, the guest has not parked it yet; `held`: parked by us;
+ * `releasing`: taken back, the guest has not made it runnable yet. Append only.
+ */
+export const holdStates = ["none", "holding", "held", "releasing"] as const;
+export type HoldState = (typeof holdStates)[number];
+
+/** Bits of the `flags` column. */
+export const taskFlags = {
+  /** A thread of the kernel itself. */
+  kernel: 1,
+  /** init, System and whatever else the profile will never edit. */
+  untouchable: 2,
+  /** The process's first thread. */
+  leader: 4,
+} as const;
+
+export const nameBytes = 16;
+
+/**
+ * One row a task (a Linux `task_struct`, a Windows `KTHREAD`), one column a property, in shared memory: the cycle
+ * fills it, policies in other threads read it without a copy. Rows of one domain are consecutive and the rows of one
+ * process follow each other, leader first.
+ */
+export class TaskColumns {
+  readonly capacity: number;
+  /** Row of the domain in the snapshot. */
+  readonly domain: Int32Array;
+  /** Thread id (Linux `pid`). */
+  readonly id: Int32Array;
+  /** Process id (Linux `tgid`). */
+  readonly process: Int32Array;
+  readonly state: Uint8Array;
+  readonly hold: Uint8Array;
+  readonly flags: Uint8Array;
+  /** CPU the task runs or last ran on. */
+  readonly cpu: Int32Array;
+  /** Priority in the guest's own scale (Linux: static_prio, 120 = nice 0; Windows: 0..31). */
+  readonly priority: Int32Array;
+  /** CPU time the guest has accounted to the task. */
+  readonly cpuTimeNs: Float64Array;
+  /** When it was created, in the guest's clock: with id and address, its identity. */
+  readonly startTimeNs: Float64Array;
+  /** Guest virtual address of its structure. */
+  readonly address: Float64Array;
+  /** {@link nameBytes} bytes a row, NUL-padded. */
+  readonly name: Uint8Array;
+
+  constructor(readonly buffer: SharedArrayBuffer) {
+    this.capacity = Math.floor(buffer.byteLength / bytesPerTask);
+    const place = columnPlacer(buffer, this.capacity);
+    this.cpuTimeNs = place(Float64Array);
+    this.startTimeNs = place(Float64Array);
+    this.address = place(Float64Array);
+    this.domain = place(Int32Array);
+    this.id = place(Int32Array);
+    this.process = place(Int32Array);
+    this.cpu = place(Int32Array);
+    this.priority = place(Int32Array);
+    this.name = place(Uint8Array, nameBytes);
+    this.state = place(Uint8Array);
+    this.hold = place(Uint8Array);
+    this.flags = place(Uint8Array);
+  }
+
+  static allocate(capacity: number): TaskColumns {
+    return new TaskColumns(new SharedArrayBuffer(capacity * bytesPerTask));
+  }
+}
+
+const bytesPerTask = 3 * 8 + 5 * 4 + nameBytes + 3;
+
+type ColumnType<T> = { new (buffer: SharedArrayBuffer, at: number, length: number): T; readonly BYTES_PER_ELEMENT: number };
+
+/** Places columns one behind the other; widest first keeps every one aligned. */
+function columnPlacer(buffer: SharedArrayBuffer, capacity: number) {
+  let at = 0;
+  return <T>(type: ColumnType<T>, perRow = 1): T => {
+    const column = new type(buffer, at, capacity * perRow);
+    at += capacity * perRow * type.BYTES_PER_ELEMENT;
+    return column;
+  };
+}
