@@ -51,8 +51,8 @@ export interface GuestKernel extends Disposable {
    */
   scan(into: SnapshotBuilder): void;
   /**
-   * Stages a change in `edit`, after looking again at everything it depends on. `edit` has been begun by the kernel's
-   * own address space; the caller commits it. Runs while the domain is paused: no allocation, no I/O.
+   * Begins `edit` with the kernel's own address space and stages a change, after looking again at everything it depends
+   * on; the caller commits it. Runs while the domain is paused: no allocation, no I/O.
    */
   plan(change: TaskChange, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow;
 }

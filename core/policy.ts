@@ -55,20 +55,12 @@ export interface HostSnapshot {
  * What a policy wants to be so. Wishes are level-triggered: whatever is not wished again at the next tick is undone.
  * A task is held if any policy wishes it; kernel threads and untouchable processes are never held, whatever is wished.
  */
-export type Wish = HoldWish | ShareWish;
+export type Wish = HoldWish;
 
 /** This thread, or all threads of this process (new ones too), do not run. */
 export interface HoldWish {
   readonly kind: "hold";
   readonly target: TaskSnapshot | ProcessSnapshot;
-}
-
-/** This domain has this weight, and this cap in percent of one CPU (0 = none), in the VM scheduler. */
-export interface ShareWish {
-  readonly kind: "share";
-  readonly domain: DomainSnapshot;
-  readonly weight?: number;
-  readonly capPercent?: number;
 }
 
 /**
