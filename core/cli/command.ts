@@ -1,0 +1,18 @@
+import { InvalidArgumentError, type Command } from "commander";
+import type { Composition } from "./composition.js";
+import type { Terminal } from "./terminal.js";
+
+/** Builds a command; `finish` sets the exit code of a command that ends without an error. */
+export type CommandBuilder = (
+  composition: Composition,
+  terminal: Terminal,
+  finish: (exitCode: number) => void,
+) => Command;
+
+/** Parser of an option's value that must be a whole number from 1 on. */
+export function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError("Give a whole number from 1 on.");
+  return value;
+}

@@ -1,0 +1,43 @@
+import type { LoadedConfig } from "../config/load.js";
+import type { DriverName } from "../config/schema.js";
+import type { DemoHost } from "./demo-host.js";
+import type { HostReport } from "./host-report.js";
+
+/** What the commands need of the rest of the program; core/main.ts puts it together from concrete classes. */
+export interface Composition {
+  readonly version: string;
+  /** Reads a configuration file, or takes the defaults. Throws ERR_CONFIG_UNREADABLE or ERR_CONFIG_INVALID. */
+  config(file: string | undefined): LoadedConfig;
+  /** Everything that `run` needs, not started yet. Plugins and the hypervisor are checked here. */
+  scheduler(config: LoadedConfig): Promise<Scheduler>;
+  /** Looks at the host through `driver` without ever writing to it. */
+  observe(config: LoadedConfig, driver: DriverName): Promise<Observer>;
+  doctor(): Promise<readonly Check[]>;
+  /** A simulated host with a scheduler on it. */
+  demoHost(): Promise<DemoHost>;
+}
+
+export interface Scheduler {
+  /** Resolves when the first tick is under way. */
+  start(): Promise<void>;
+  /**
+   * Ends the cycle and releases everything that is held. `fast` gives up waiting for tasks that cannot be released at
+   * once; it may be called while a graceful stop is under way.
+   */
+  stop(mode: "graceful" | "fast"): Promise<void>;
+  /** Resolves when the cycle has ended by a stop; rejects when it ended by an error. */
+  readonly ended: Promise<void>;
+}
+
+export interface Observer extends Disposable {
+  look(): Promise<HostReport>;
+}
+
+/** Something that vmmsched needs of this machine. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly found: string;
+  /** The command, or the setting, that mends it. */
+  readonly mend?: string;
+}

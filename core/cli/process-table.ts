@@ -1,0 +1,61 @@
+import type { HoldState } from "../snapshot/task-columns.js";
+import type { DomainReport, HostReport, ProcessReport } from "./host-report.js";
+import { printable } from "./terminal.js";
+
+const headings = ["DOMAIN", "PID", "NAME", "THREADS", "STATE", "CPU-TIME", "HOLD"] as const;
+/** Columns of numbers. */
+const rightAligned = new Set<string>(["PID", "THREADS", "CPU-TIME"]);
+
+/** A report as a table with one line a process; domains without processes tell why. */
+export function processTable(report: HostReport): string {
+  const rows = report.domains.flatMap((domain) => domain.processes.map((process) => rowOf(domain, process)));
+  const table = [headings, ...rows];
+  const widths = headings.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.length === 0 ? [] : table.map((row) => line(row, widths));
+  const remarks = report.domains.filter((domain) => !domain.managed).map(remark);
+  const none = report.domains.length === 0 ? ["no domains"] : [];
+  return [...lines, ...remarks, ...none].map((text) => `${text}\n`).join("");
+}
+
+function rowOf(domain: DomainReport, process: ProcessReport): readonly string[] {
+  return [
+    printable(domain.name),
+    String(process.pid),
+    process.kernel ? `[${printable(process.name)}]` : printable(process.name),
+    String(process.threads.length),
+    process.state,
+    cpuTime(process.cpuTimeNs),
+    holdOf(process),
+  ];
+}
+
+function line(row: readonly string[], widths: readonly number[]): string {
+  const cells = row.map((cell, column) => {
+    const width = widths[column] ?? 0;
+    return rightAligned.has(headings[column] ?? "") ? cell.padStart(width) : cell.padEnd(width);
+  });
+  return cells.join("  ").trimEnd();
+}
+
+function remark(domain: DomainReport): string {
+  return `${printable(domain.name)} (domain ${String(domain.id)}, ${domain.kind}) is unmanaged: ${printable(domain.reason ?? "no reason known")}`;
+}
+
+/** `12.34` seconds, `1:02:03` from an hour on. */
+function cpuTime(ns: number): string {
+  const seconds = ns / 1e9;
+  if (seconds < 3600) return seconds.toFixed(2);
+  const part = (value: number) => String(Math.floor(value) % 60).padStart(2, "0");
+  return `${String(Math.floor(seconds / 3600))}:${part(seconds / 60)}:${part(seconds)}`;
+}
+
+/** `-`, one hold state, or how many of its threads have which. */
+function holdOf(process: ProcessReport): string {
+  const counts = new Map<HoldState, number>();
+  for (const { hold } of process.threads) counts.set(hold, (counts.get(hold) ?? 0) + 1);
+  if (counts.size === 1) return counts.has("none") ? "-" : [...counts.keys()].join();
+  return [...counts]
+    .filter(([hold]) => hold !== "none")
+    .map(([hold, threads]) => `${hold} ${String(threads)}`)
+    .join(", ");
+}

@@ -1,0 +1,42 @@
+import { Command } from "commander";
+import type { CommandBuilder } from "./command.js";
+import type { Scheduler } from "./composition.js";
+
+const examples = `
+SIGINT or SIGTERM releases everything that is held and ends with exit code 0; a second signal does the same
+without waiting for tasks that cannot be released at once.
+
+Example:
+  vmmsched run -c /etc/vmmsched.yaml`;
+
+/** `vmmsched run`: schedules until it is told to stop. */
+export const runCommand: CommandBuilder = (composition) =>
+  new Command("run")
+    .description("Schedule the guests' processes as the configured policies decide")
+    .requiredOption("-c, --config <file>", "configuration file (YAML)")
+    .addHelpText("after", examples)
+    .action(async (options: { readonly config: string }) => {
+      const scheduler = await composition.scheduler(composition.config(options.config));
+      const unhook = stopOnSignals(scheduler);
+      try {
+        await scheduler.start();
+        await scheduler.ended;
+      } finally {
+        unhook();
+      }
+    });
+
+/** The first signal stops gracefully, every further one fast. Returns the function that ends this. */
+function stopOnSignals(scheduler: Scheduler): () => void {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  let seen = 0;
+  const stop = () => {
+    seen++;
+    // What goes wrong while stopping is told by `ended`.
+    scheduler.stop(seen === 1 ? "graceful" : "fast").catch(() => undefined);
+  };
+  for (const signal of signals) process.on(signal, stop);
+  return () => {
+    for (const signal of signals) process.off(signal, stop);
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * All that a plugin may know of vmmsched. Policies import types only; guest profiles also use the functions and
+ * classes below to read structures in guest memory, fill the snapshot and stage edits.
+ */
+
+// For policies.
+export type {
+  DomainSnapshot,
+  HoldWish,
+  HostSnapshot,
+  Policy,
+  ProcessSnapshot,
+  TaskSnapshot,
+  Wish,
+} from "./policy.js";
+export type { HoldState, TaskState } from "./snapshot/task-columns.js";
+
+// For guest profiles: what they implement and are given.
+export type {
+  Capability,
+  GuestDescription,
+  GuestKernel,
+  GuestProfile,
+  NotNow,
+  TaskChange,
+} from "./guest-profile.js";
+export type {
+  Domain,
+  DomainId,
+  DomainInfo,
+  DomainKind,
+  GuestEventChannel,
+  PausedDomain,
+  VcpuContext,
+} from "./hypervisor.js";
+export type { PhysicalMemory, WritablePhysicalMemory } from "./memory/physical-memory.js";
+export type { EditOutcome, EditTransaction } from "./memory/edit-transaction.js";
+export type { SnapshotBuilder } from "./snapshot/snapshot-builder.js";
+
+// For guest profiles: what they call.
+export type { Frame, GuestVa } from "./memory/address.js";
+export {
+  formatVa,
+  highWord,
+  isKernelObject,
+  lowWord,
+  nullVa,
+  pageBytes,
+  vaFromBigInt,
+  vaFromWords,
+  vaOffset,
+} from "./memory/address.js";
+export { AddressSpace, pageOffset } from "./memory/address-space.js";
+export type { PagingLevel, PagingMode, PresentPage } from "./memory/paging.js";
+export { fiveLevelPaging, fourLevelPaging, presentPages, tableIndex, walk } from "./memory/paging.js";
+export { TaskColumns, holdStates, nameBytes, taskFlags, taskStates } from "./snapshot/task-columns.js";
+export type { ErrorCode, ErrorDetails } from "./errors.js";
+export { VmmschedError, isVmmschedError, messageOf } from "./errors.js";
