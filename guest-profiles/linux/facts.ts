@@ -1,0 +1,68 @@
+import { isKernelObject, VmmschedError, type AddressSpace, type GuestVa } from "../../core/plugin-api.js";
+import type { Symbols } from "./kallsyms.js";
+import type { LinuxLayout } from "./layout.js";
+
+/** Symbols looked up in every guest; the optional ones decide what can be done in it. */
+export const wantedSymbols = [
+  "_stext",
+  "__start_BTF",
+  "__stop_BTF",
+  "init_top_pgt",
+  "init_task",
+  "init_uts_ns",
+  "system_state",
+  "vmcoreinfo_data",
+  "vmcoreinfo_size",
+  "__per_cpu_offset",
+  "__cpu_online_mask",
+  "runqueues",
+  "tick_cpu_sched",
+  "lazy_list",
+  "call_single_queue",
+  "x86_cpu_to_apicid",
+  "process_timeout",
+  "wake_up_process",
+  "xen_fifo_events",
+  "event_array",
+  "HYPERVISOR_shared_info",
+] as const;
+export type SymbolName = (typeof wantedSymbols)[number];
+
+/** One online CPU of the guest and its per-CPU area: per-CPU symbols are offsets into it. */
+export interface GuestCpu {
+  readonly id: number;
+  readonly area: GuestVa;
+  readonly apicId: number;
+}
+
+/** Everything that stays the same while the kernel runs: where things are. */
+export interface LinuxFacts {
+  readonly space: AddressSpace;
+  readonly symbols: Symbols;
+  readonly layout: LinuxLayout;
+  readonly cpus: readonly GuestCpu[];
+  readonly initTask: GuestVa;
+}
+
+/** A symbol that the profile cannot do without. Throws ERR_GUEST_UNSUPPORTED. */
+export function requireSymbol(symbols: Symbols, name: SymbolName): GuestVa {
+  const address = symbols.get(name);
+  if (address === undefined) throw new VmmschedError("ERR_GUEST_UNSUPPORTED", `the kernel has no symbol ${name}`);
+  return address;
+}
+
+/** The guest's online CPUs. Only the first 64 are looked at. */
+export function readCpus(space: AddressSpace, symbols: Symbols): readonly GuestCpu[] {
+  const online = requireSymbol(symbols, "__cpu_online_mask");
+  const offsets = requireSymbol(symbols, "__per_cpu_offset");
+  const apicIds = symbols.get("x86_cpu_to_apicid");
+  const cpus: GuestCpu[] = [];
+  for (let id = 0; id < 64; id++) {
+    if (((space.u32(online, id >>> 5 === 0 ? 0 : 4) >>> (id & 31)) & 1) === 0) continue;
+    const area = space.pointer(offsets, 8 * id);
+    if (!isKernelObject(area)) throw new VmmschedError("ERR_GUEST_CORRUPT", `CPU ${String(id)} has no per-CPU area`);
+    cpus.push({ id, area, apicId: apicIds === undefined ? id : space.u16(area, apicIds) });
+  }
+  if (cpus.length === 0) throw new VmmschedError("ERR_GUEST_CORRUPT", "no CPU is online");
+  return cpus;
+}

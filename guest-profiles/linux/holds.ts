@@ -1,0 +1,80 @@
+import { holdStates, type GuestVa, type HoldState } from "../../core/plugin-api.js";
+import { JOBCTL_TRAP_FREEZE } from "./constants.js";
+import type { LinuxFacts } from "./facts.js";
+import type { WakeUp } from "./wake-up.js";
+
+/** What we last tried with one task. A hypothesis: every scan checks it against the guest. */
+export interface Hold {
+  readonly id: number;
+  readonly startTimeNs: number;
+  phase: "holding" | "releasing";
+  /** A wake-up entry has been staged in its stack. */
+  entry: boolean;
+  /** Number of the scan that last met the task. */
+  seen: number;
+}
+
+const code = Object.fromEntries(holdStates.map((state, index) => [state, index])) as Readonly<Record<HoldState, number>>;
+
+/** The tasks of one guest that we hold or are giving back. */
+export class Holds {
+  readonly #byTask = new Map<GuestVa, Hold>();
+  #scan = 0;
+
+  constructor(
+    private readonly facts: LinuxFacts,
+    private readonly wakeUp: WakeUp,
+  ) {}
+
+  get(task: GuestVa, id: number, startTimeNs: number): Hold | undefined {
+    const hold = this.#byTask.get(task);
+    return hold?.id === id && hold.startTimeNs === startTimeNs ? hold : undefined;
+  }
+
+  /** Notes that a change of `task` has been staged; whether the guest took it, the next scan will see. */
+  note(task: GuestVa, id: number, startTimeNs: number, phase: Hold["phase"], entry: boolean): void {
+    const hold = this.get(task, id, startTimeNs);
+    if (hold === undefined) this.#byTask.set(task, { id, startTimeNs, phase, entry, seen: this.#scan });
+    else {
+      hold.phase = phase;
+      hold.entry = entry;
+    }
+  }
+
+  beginScan(): void {
+    this.#scan++;
+  }
+
+  /** Code of the task's hold state now. */
+  observe(task: GuestVa, id: number, startTimeNs: number): number {
+    if (this.#byTask.size === 0) return code.none;
+    const hold = this.get(task, id, startTimeNs);
+    if (hold === undefined) return code.none;
+    hold.seen = this.#scan;
+    const state = this.#stateOf(task, hold);
+    if (state === "none") this.#byTask.delete(task);
+    return code[state];
+  }
+
+  /** Forgets tasks that the scan did not meet: they have exited. */
+  endScan(): void {
+    if (this.#byTask.size === 0) return;
+    for (const [task, hold] of this.#byTask) if (hold.seen !== this.#scan) this.#byTask.delete(task);
+  }
+
+  #stateOf(task: GuestVa, hold: Hold): HoldState {
+    const { space, layout } = this.facts;
+    const at = layout.task;
+    if (space.u32(task, at.exitState) !== 0) return "none";
+    const parked = space.u32(task, at.onRq) === 0 && space.u32(task, at.onCpu) === 0;
+    if ((space.u32(task, at.jobctl) & JOBCTL_TRAP_FREEZE) !== 0) {
+      hold.phase = "holding";
+      return parked ? "held" : "holding";
+    }
+    // The guest thawed the task, or the edit was not committed: it is not held, and will be again if that is wished.
+    if (hold.phase === "holding") return "none";
+    if (hold.entry && this.wakeUp.pending(task)) return "releasing";
+    const frozen = (space.u32(task, layout.frozen.word) & layout.frozen.mask) !== 0;
+    return frozen && parked ? "releasing" : "none";
+  }
+}

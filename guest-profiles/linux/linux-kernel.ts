@@ -1,0 +1,86 @@
+import {
+  isVmmschedError,
+  type EditTransaction,
+  type GuestDescription,
+  type GuestKernel,
+  type GuestVa,
+  type NotNow,
+  type PausedDomain,
+  type SnapshotBuilder,
+  type TaskChange,
+} from "../../core/plugin-api.js";
+import type { LinuxFacts } from "./facts.js";
+import { planHold, planRelease, type FreezerTrap } from "./freezer-trap.js";
+import { Holds } from "./holds.js";
+import { readTask } from "./task.js";
+import { forEachTask } from "./task-list.js";
+import type { WakeUp } from "./wake-up.js";
+
+/** Lists change while we walk them; this often a scan starts over before it gives up. */
+const scanTries = 5;
+
+/** A running Linux kernel. */
+export class LinuxKernel implements GuestKernel {
+  readonly #holds: Holds;
+  readonly #trap: FreezerTrap;
+  readonly #visit: (task: GuestVa, leader: boolean) => void;
+  #into: SnapshotBuilder | undefined;
+  #restarts = 0;
+
+  constructor(
+    readonly description: GuestDescription,
+    private readonly facts: LinuxFacts,
+    wakeUp: WakeUp,
+  ) {
+    this.#holds = new Holds(facts, wakeUp);
+    this.#trap = { facts, holds: this.#holds, wakeUp };
+    this.#visit = (task, leader) => {
+      this.#addTask(task, leader);
+    };
+  }
+
+  /** How often a list changed under a scan so that it had to start over. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  scan(into: SnapshotBuilder): void {
+    this.#into = into;
+    for (let attempt = 1; ; attempt++) {
+      this.facts.space.flush();
+      this.#holds.beginScan();
+      try {
+        forEachTask(this.facts, this.#visit);
+        this.#holds.endScan();
+        return;
+      } catch (error) {
+        if (attempt === scanTries || isVmmschedError(error, "ERR_SNAPSHOT_FULL")) throw error;
+        this.#restarts++;
+        into.restartDomain();
+      }
+    }
+  }
+
+  plan(change: TaskChange, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow {
+    this.facts.space.flush();
+    edit.begin(this.facts.space, paused);
+    try {
+      return change.kind === "hold" ? planHold(this.#trap, change, edit) : planRelease(this.#trap, change, paused, edit);
+    } catch (error) {
+      if (isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") || isVmmschedError(error, "ERR_FRAME_UNREADABLE")) return "unreadable";
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#into = undefined;
+  }
+
+  #addTask(task: GuestVa, leader: boolean): void {
+    if (this.#into === undefined) return;
+    const { columns } = this.#into;
+    const row = this.#into.addTask();
+    readTask(this.facts, task, leader, columns, row);
+    columns.hold[row] = this.#holds.observe(task, columns.id[row] ?? 0, columns.startTimeNs[row] ?? 0);
+  }
+}
