@@ -1,0 +1,88 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { buildDom0Image } from "./dom0-image.js";
+import { buildGuestImages } from "./domu-image.js";
+import { extractKernel } from "./kernel-image.js";
+import { fetchPackages, installHostPackages, type Packages } from "./packages.js";
+import { cache, labSources } from "./places.js";
+
+export interface Images {
+  /** Names what the images were made from. */
+  readonly key: string;
+  readonly xen: string;
+  readonly kernel: string;
+  readonly dom0: string;
+}
+
+/** The sources that decide what the images contain. */
+const recipes = [
+  "cpio.ts",
+  "dom0-image.ts",
+  "domu-image.ts",
+  "guest-configurations.ts",
+  "images.ts",
+  "kernel-image.ts",
+  "packages.ts",
+];
+
+/** A short name for the content of these files of the lab (and whatever else matters). */
+export function contentKey(files: readonly string[], more: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(labSources, file)));
+  for (const text of more) hash.update(`\0${text}`);
+  return hash.digest("hex").slice(0, 16);
+}
+
+function imagesKey(packages: Packages): string {
+  const assets = readdirSync(join(labSources, "images"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(labSources.length + 1))
+    .sort();
+  return contentKey([...recipes, ...assets], [JSON.stringify(packages.versions), process.version]);
+}
+
+/** The compressed hypervisor in the unpacked packages. */
+function findXen(root: string): string {
+  const boot = join(root, "boot");
+  const name = readdirSync(boot).find((file) => /^xen-\d[\d.]*-amd64\.gz$/.test(file));
+  if (name === undefined)
+    throw new Error(`${boot}: expected a xen-VERSION-amd64.gz, found ${readdirSync(boot).join(" ")}`);
+  return join(boot, name);
+}
+
+/** Builds the images, or finds them already built from the same sources and packages. */
+export async function ensureImages(say: (text: string) => void): Promise<Images> {
+  await installHostPackages();
+  const packages = await fetchPackages();
+  const key = imagesKey(packages);
+  const folder = join(cache, `images-${key}`);
+  const images = {
+    key,
+    xen: join(folder, "xen.elf"),
+    kernel: join(folder, "vmlinux"),
+    dom0: join(folder, "dom0.cpio"),
+  };
+  if (existsSync(folder)) return images;
+
+  say(`building the lab's images (${key})`);
+  const partial = `${folder}.${process.pid}`;
+  await mkdir(partial, { recursive: true });
+  const kernel = await extractKernel(join(packages.root, "boot", `vmlinuz-${packages.kernelRelease}`));
+  const dom0 = await buildDom0Image(packages, kernel, await buildGuestImages());
+  await writeFile(join(partial, "xen.elf"), gunzipSync(await readFile(findXen(packages.root))));
+  await writeFile(join(partial, "vmlinux"), kernel);
+  await writeFile(join(partial, "dom0.cpio"), dom0);
+  await discardOlder("images-");
+  await rename(partial, folder);
+  return images;
+}
+
+/** Removes what earlier recipes left behind; each is hundreds of megabytes. */
+export async function discardOlder(prefix: string): Promise<void> {
+  for (const name of await readdir(cache))
+    if (name.startsWith(prefix) && /^[0-9a-f]{16}$/.test(name.slice(prefix.length)))
+      await rm(join(cache, name), { recursive: true, force: true });
+}

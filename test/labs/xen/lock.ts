@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { createConnection, createServer, type Server } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cache } from "./places.js";
+
+/** An abstract socket is bound by one process only, and free again when that process ends, however it ends. */
+const address = `\0vmmsched-xen-lab-${createHash("sha256").update(cache).digest("hex").slice(0, 16)}`;
+
+function take(): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((asking) => asking.end(String(process.pid)));
+    server.unref();
+    server.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE") resolve(undefined);
+      else reject(error);
+    });
+    server.listen(address, () => resolve(server));
+  });
+}
+
+function holder(): Promise<number> {
+  return new Promise((resolve) => {
+    let text = "";
+    const asking = createConnection(address);
+    asking.on("data", (bytes) => (text += bytes.toString()));
+    asking.on("error", () => undefined);
+    asking.on("close", () => resolve(Number(text)));
+  });
+}
+
+/** One machine at a time: two emulated computers on a few cores would disturb each other's timing. */
+export async function lockLab(say: (text: string) => void): Promise<Disposable> {
+  let told = false;
+  for (;;) {
+    const server = await take();
+    if (server !== undefined) return { [Symbol.dispose]: () => void server.close() };
+    const pid = await holder();
+    if (pid === process.pid)
+      throw new Error("this process already has a Xen lab open: close it (await using) before the next restore");
+    if (!told) say(`waiting for the lab run of process ${pid}`);
+    told = true;
+    await sleep(500);
+  }
+}
