@@ -45,6 +45,8 @@ export type NotNow =
 /** A kernel that a profile has recognised in a domain. It lives until the domain ends or reboots. */
 export interface GuestKernel extends Disposable {
   readonly description: GuestDescription;
+  /** How often the guest's lists changed under a scan, so that it started over. */
+  readonly restarts: number;
   /**
    * Adds every task of the guest to `into`. Works on a running guest, within bounded steps, and trusts no guest pointer.
    * Throws ERR_GUEST_CORRUPT or ERR_GUEST_PAGE_NOT_PRESENT when the lists cannot be walked, also not on a second try.

@@ -7,7 +7,7 @@ import type { TaskColumns } from "./task-columns.js";
  */
 export class SnapshotBuilder {
   #rows = 0;
-  #domainRow = 0;
+  #slot = 0;
   #firstRow = 0;
 
   constructor(readonly columns: TaskColumns) {}
@@ -22,9 +22,9 @@ export class SnapshotBuilder {
     this.#rows = 0;
   }
 
-  /** The rows that follow belong to the domain at `domainRow`. */
-  beginDomain(domainRow: number): void {
-    this.#domainRow = domainRow;
+  /** The rows that follow belong to the domain in `slot`. */
+  beginDomain(slot: number): void {
+    this.#slot = slot;
     this.#firstRow = this.#rows;
   }
 
@@ -43,7 +43,7 @@ export class SnapshotBuilder {
     if (this.#rows === this.columns.capacity) {
       throw new VmmschedError("ERR_SNAPSHOT_FULL", `the snapshot holds ${String(this.columns.capacity)} tasks; raise maxTasks in the configuration`);
     }
-    this.columns.domain[this.#rows] = this.#domainRow;
+    this.columns.domain[this.#rows] = this.#slot;
     return this.#rows++;
   }
 }

@@ -28,7 +28,7 @@ export const nameBytes = 16;
  */
 export class TaskColumns {
   readonly capacity: number;
-  /** Row of the domain in the snapshot. */
+  /** Slot of the domain: stays the same while the domain is known. */
   readonly domain: Int32Array;
   /** Thread id (Linux `pid`). */
   readonly id: Int32Array;
@@ -43,6 +43,8 @@ export class TaskColumns {
   readonly priority: Int32Array;
   /** CPU time the guest has accounted to the task. */
   readonly cpuTimeNs: Float64Array;
+  /** What of it came since the snapshot before: written by the cycle, not by profiles. */
+  readonly cpuTimeDeltaNs: Float64Array;
   /** When it was created, in the guest's clock: with id and address, its identity. */
   readonly startTimeNs: Float64Array;
   /** Guest virtual address of its structure. */
@@ -54,6 +56,7 @@ export class TaskColumns {
     this.capacity = Math.floor(buffer.byteLength / bytesPerTask);
     const place = columnPlacer(buffer, this.capacity);
     this.cpuTimeNs = place(Float64Array);
+    this.cpuTimeDeltaNs = place(Float64Array);
     this.startTimeNs = place(Float64Array);
     this.address = place(Float64Array);
     this.domain = place(Int32Array);
@@ -72,7 +75,7 @@ export class TaskColumns {
   }
 }
 
-const bytesPerTask = 3 * 8 + 5 * 4 + nameBytes + 3;
+const bytesPerTask = 4 * 8 + 5 * 4 + nameBytes + 3;
 
 type ColumnType<T> = { new (buffer: SharedArrayBuffer, at: number, length: number): T; readonly BYTES_PER_ELEMENT: number };
 

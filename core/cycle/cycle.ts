@@ -1,0 +1,194 @@
+import { inject, injectable } from "tsyringe";
+import { Clock } from "../clock.js";
+import { isVmmschedError } from "../errors.js";
+import type { GuestKernel, NotNow, TaskChange } from "../guest-profile.js";
+import type { PausedDomain } from "../hypervisor.js";
+import { nullVa, type GuestVa } from "../memory/address.js";
+import { EditTransaction, type EditOutcome } from "../memory/edit-transaction.js";
+import { CpuTimeDeltas } from "../snapshot/cpu-time-deltas.js";
+import { HostView } from "../snapshot/host-view.js";
+import { SnapshotBuilder } from "../snapshot/snapshot-builder.js";
+import { holdStates, TaskColumns } from "../snapshot/task-columns.js";
+import { CycleOptions } from "./cycle-options.js";
+import { DomainRegistry } from "./domain-registry.js";
+import { EditLog } from "./edit-log.js";
+import type { ManagedDomain } from "./managed-domain.js";
+import { PauseMeter } from "./pause-meter.js";
+import { PolicyRunner } from "./policy-runner.js";
+import { Changes, reconcile } from "./reconcile.js";
+
+/** What became of one planned change. */
+export type ChangeOutcome = EditOutcome | NotNow;
+
+/**
+ * One tick: scan every managed domain, let the policies decide, reconcile their wishes with what is, then pause the
+ * domains with changes, edit, resume. With `pause: early` the pause begins before the scan and covers all domains.
+ */
+@injectable()
+export class Cycle {
+  readonly columns: TaskColumns;
+  readonly host: HostView;
+  readonly pauses = new PauseMeter();
+  readonly #builder: SnapshotBuilder;
+  readonly #deltas: CpuTimeDeltas;
+  readonly #wishedHolds: Uint8Array;
+  readonly #changes: Changes;
+  readonly #edit = new EditTransaction();
+  readonly #change: { -readonly [Key in keyof TaskChange]: TaskChange[Key] } = { kind: "hold", address: nullVa, id: 0, startTimeNs: 0 };
+  readonly #paused: PausedDomain[] = [];
+  #lastTickNs = -1;
+  #pausedSinceNs = 0;
+
+  constructor(
+    @inject(DomainRegistry) private readonly registry: DomainRegistry,
+    @inject(PolicyRunner) private readonly policies: PolicyRunner,
+    @inject(EditLog) private readonly editLog: EditLog,
+    @inject(Clock) private readonly clock: Clock,
+    @inject(CycleOptions) private readonly options: CycleOptions,
+  ) {
+    this.columns = TaskColumns.allocate(options.maxTasks);
+    this.host = new HostView(this.columns);
+    this.#builder = new SnapshotBuilder(this.columns);
+    this.#deltas = new CpuTimeDeltas(options.maxTasks);
+    this.#wishedHolds = new Uint8Array(options.maxTasks);
+    this.#changes = new Changes(options.maxTasks);
+  }
+
+  /** Runs one tick. With `releaseAll` no policy is asked and everything is released. */
+  tick(releaseAll = false): void {
+    const nowNs = this.clock.nowNs();
+    this.registry.refresh(nowNs);
+    try {
+      if (this.options.pause === "early") this.#pauseAll();
+      this.#scan(nowNs);
+      this.#decide(releaseAll);
+      this.#apply();
+    } finally {
+      this.#resumeAll();
+    }
+    this.#lastTickNs = nowNs;
+    this.editLog.flush(this.columns, this.registry);
+  }
+
+  /** How many tasks are held, or on the way there or back. */
+  heldTasks(): number {
+    let count = 0;
+    for (let row = 0; row < this.#builder.rows; row++) if (this.columns.hold[row] !== holdStates.indexOf("none")) count++;
+    return count;
+  }
+
+  /** Fills the snapshot and shows it, without deciding anything. */
+  look(): HostView {
+    const nowNs = this.clock.nowNs();
+    this.#scan(nowNs);
+    this.#lastTickNs = nowNs;
+    return this.host;
+  }
+
+  #scan(nowNs: number): void {
+    this.#builder.begin();
+    for (const domain of this.registry.domains) {
+      domain.firstRow = this.#builder.rows;
+      domain.rows = 0;
+      if (domain.kernel !== undefined) this.#scanDomain(domain, domain.kernel, nowNs);
+    }
+    const first = this.#lastTickNs < 0;
+    this.#deltas.update(this.columns, this.#builder.rows, first);
+    this.host.update(this.registry.domains, this.#builder.rows, nowNs, first ? 0 : nowNs - this.#lastTickNs);
+  }
+
+  #scanDomain(domain: ManagedDomain, kernel: GuestKernel, nowNs: number): void {
+    this.#builder.beginDomain(domain.slot);
+    try {
+      kernel.scan(this.#builder);
+      domain.rows = this.#builder.rows - domain.firstRow;
+      domain.scanned();
+    } catch (error) {
+      if (!isVmmschedError(error)) throw error;
+      this.#builder.restartDomain();
+      domain.scanFailed(nowNs, error);
+    }
+  }
+
+  #decide(releaseAll: boolean): void {
+    if (releaseAll) this.#wishedHolds.fill(0, 0, this.#builder.rows);
+    else this.policies.decide(this.host, this.#builder.rows, this.#wishedHolds);
+    reconcile(this.columns, this.#builder.rows, this.#wishedHolds, this.#changes);
+  }
+
+  /** Changes come in row order, so those of one domain follow each other. */
+  #apply(): void {
+    for (let next = 0; next < this.#changes.count; ) {
+      const slot = this.columns.domain[this.#changes.rows[next] ?? 0] ?? -1;
+      const from = next;
+      while (next < this.#changes.count && this.columns.domain[this.#changes.rows[next] ?? 0] === slot) next++;
+      const domain = this.registry.bySlot(slot);
+      if (domain?.kernel !== undefined) this.#applyTo(domain, domain.kernel, from, next);
+    }
+  }
+
+  #applyTo(domain: ManagedDomain, kernel: GuestKernel, from: number, to: number): void {
+    const already = this.#pausedOf(domain);
+    if (already !== undefined) {
+      this.#editPaused(kernel, already, from, to, this.#pausedSinceNs);
+      return;
+    }
+    const sinceNs = this.clock.nowNs();
+    try {
+      using paused = domain.domain.pause();
+      this.#editPaused(kernel, paused, from, to, sinceNs);
+    } catch (error) {
+      if (!isVmmschedError(error)) throw error;
+      this.editLog.failed(domain, error);
+    }
+    this.pauses.record(this.clock.nowNs() - sinceNs, this.options.pauseBudgetNs);
+  }
+
+  /** Plans and commits one change after the other; what the budget leaves undone comes again with the next tick. */
+  #editPaused(kernel: GuestKernel, paused: PausedDomain, from: number, to: number, sinceNs: number): void {
+    for (let i = from; i < to; i++) {
+      if (i > from && this.clock.nowNs() - sinceNs > this.options.pauseBudgetNs) return;
+      const row = this.#changes.rows[i] ?? 0;
+      this.#change.kind = this.#changes.holds[i] === 1 ? "hold" : "release";
+      this.#change.address = (this.columns.address[row] ?? 0) as GuestVa;
+      this.#change.id = this.columns.id[row] ?? 0;
+      this.#change.startTimeNs = this.columns.startTimeNs[row] ?? 0;
+      const planned = kernel.plan(this.#change, paused, this.#edit);
+      this.editLog.note(row, this.#change.kind, planned === "planned" ? this.#edit.commit() : planned);
+    }
+  }
+
+  #pauseAll(): void {
+    this.#pausedSinceNs = this.clock.nowNs();
+    for (const domain of this.registry.domains) {
+      if (domain.kernel === undefined) continue;
+      try {
+        this.#paused[domain.slot] = domain.domain.pause();
+      } catch (error) {
+        if (!isVmmschedError(error)) throw error;
+        this.editLog.failed(domain, error);
+      }
+    }
+  }
+
+  /** Resumes all, also when one of them fails to. */
+  #resumeAll(): void {
+    if (this.#paused.length === 0) return;
+    const failures: unknown[] = [];
+    for (const paused of this.#paused) {
+      try {
+        // Slots without a paused domain are holes.
+        (paused as PausedDomain | undefined)?.[Symbol.dispose]();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    this.#paused.length = 0;
+    this.pauses.record(this.clock.nowNs() - this.#pausedSinceNs, this.options.pauseBudgetNs);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #pausedOf(domain: ManagedDomain): PausedDomain | undefined {
+    return this.#paused[domain.slot];
+  }
+}

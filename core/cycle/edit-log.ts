@@ -1,0 +1,67 @@
+import { inject, injectable } from "tsyringe";
+import type { VmmschedError } from "../errors.js";
+import { Log } from "../log.js";
+import { nameBytes, type TaskColumns } from "../snapshot/task-columns.js";
+import type { ChangeOutcome } from "./cycle.js";
+import { CycleOptions } from "./cycle-options.js";
+import type { DomainRegistry } from "./domain-registry.js";
+import type { ManagedDomain } from "./managed-domain.js";
+
+/** Remembers what became of each change while domains are paused, and logs it after they have been resumed. */
+@injectable()
+export class EditLog {
+  readonly #rows: Int32Array;
+  readonly #kinds: ("hold" | "release")[] = [];
+  readonly #outcomes: ChangeOutcome[] = [];
+  #count = 0;
+  /** How often each outcome was seen since the start. */
+  readonly totals = new Map<ChangeOutcome, number>();
+
+  constructor(
+    @inject(Log) private readonly log: Log,
+    @inject(CycleOptions) options: CycleOptions,
+  ) {
+    this.#rows = new Int32Array(options.maxTasks);
+  }
+
+  note(row: number, kind: "hold" | "release", outcome: ChangeOutcome): void {
+    this.#rows[this.#count] = row;
+    this.#kinds[this.#count] = kind;
+    this.#outcomes[this.#count] = outcome;
+    this.#count++;
+  }
+
+  /** A domain could not be paused, edited or resumed in this tick; the others go on. Its domain may just have ended. */
+  failed(domain: ManagedDomain, error: VmmschedError): void {
+    const gone = error.code === "ERR_DOMAIN_GONE";
+    const facts = { event: "edit-failed", domain: domain.info.name, id: domain.info.id, code: error.code };
+    if (gone) this.log.debug(facts, error.message);
+    else this.log.error(facts, error.message);
+  }
+
+  /** Logs committed changes at level info, the others at debug. */
+  flush(columns: TaskColumns, registry: DomainRegistry): void {
+    for (let i = 0; i < this.#count; i++) {
+      const row = this.#rows[i] ?? 0;
+      const outcome = this.#outcomes[i] ?? "stale";
+      this.totals.set(outcome, (this.totals.get(outcome) ?? 0) + 1);
+      const facts = {
+        event: this.#kinds[i] ?? "hold",
+        domain: registry.bySlot(columns.domain[row] ?? -1)?.info.name,
+        pid: columns.process[row],
+        tid: columns.id[row],
+        name: nameOf(columns, row),
+        outcome,
+      };
+      if (outcome === "committed") this.log.info(facts, `${facts.event} of ${String(facts.tid)}`);
+      else this.log.debug(facts, `no ${facts.event} of ${String(facts.tid)} now: ${outcome}`);
+    }
+    this.#count = 0;
+  }
+}
+
+function nameOf(columns: TaskColumns, row: number): string {
+  const bytes = columns.name.slice(row * nameBytes, (row + 1) * nameBytes);
+  const end = bytes.indexOf(0);
+  return Buffer.from(bytes.subarray(0, end < 0 ? nameBytes : end)).toString("latin1");
+}

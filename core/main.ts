@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+import "reflect-metadata";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { container as root, type DependencyContainer } from "tsyringe";
+import { openXen, xenDoctor } from "../native/xen/index.js";
+import { Clock, hostClock } from "./clock.js";
+import type { Composition } from "./cli/composition.js";
+import { runCli } from "./cli/program.js";
+import { loadConfig, type LoadedConfig } from "./config/load.js";
+import type { DriverName } from "./config/schema.js";
+import { Cycle } from "./cycle/cycle.js";
+import { CycleOptions } from "./cycle/cycle-options.js";
+import { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
+import { EditLog } from "./cycle/edit-log.js";
+import { HostObserver } from "./cycle/host-observer.js";
+import { Policies, PolicyRunner } from "./cycle/policy-runner.js";
+import { SchedulerLoop } from "./cycle/scheduler-loop.js";
+import { Hypervisor } from "./hypervisor.js";
+import { createLog, Log, silentLog } from "./log.js";
+import { configurePlugins } from "./plugins/configure.js";
+import { loadPlugins } from "./plugins/load.js";
+
+/** Folder of the built program: this file lies in its core/. */
+const built = join(dirname(fileURLToPath(import.meta.url)), "..");
+const pluginFolders = [join(built, "plugins"), join(built, "guest-profiles")];
+
+/** What a container is made of; everything else it makes itself. */
+interface Parts {
+  readonly config: LoadedConfig;
+  readonly hypervisor: Hypervisor;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The wiring: one container a scheduler or observer. Plugins come in as values and are never in it. */
+async function compose({ config, hypervisor, clock, log }: Parts): Promise<DependencyContainer> {
+  const { policies, profiles } = configurePlugins(await loadPlugins(pluginFolders), config);
+  const container = root.createChildContainer();
+  container.registerInstance<Hypervisor>(Hypervisor, hypervisor);
+  container.registerInstance<Clock>(Clock, clock);
+  container.registerInstance<Log>(Log, log);
+  container.registerInstance<CycleOptions>(CycleOptions, cycleOptions(config));
+  container.registerInstance<GuestProfiles>(GuestProfiles, profiles);
+  container.registerInstance<Policies>(Policies, policies);
+  for (const single of [DomainRegistry, PolicyRunner, EditLog, Cycle]) container.registerSingleton<object>(single);
+  return container;
+}
+
+function cycleOptions({ values }: LoadedConfig): CycleOptions {
+  const { intervalMs, pause, pauseBudgetMs, maxTasks, domains } = values;
+  return { intervalNs: intervalMs * 1e6, pause, pauseBudgetNs: pauseBudgetMs * 1e6, maxTasks, domains };
+}
+
+function openHypervisor(driver: DriverName): Hypervisor {
+  if (driver === "xen") return openXen();
+  throw new Error("not yet");
+}
+
+const composition: Composition = {
+  version: (JSON.parse(readFileSync(join(built, "..", "package.json"), "utf8")) as { version: string }).version,
+
+  config: loadConfig,
+
+  async scheduler(config) {
+    const log = createLog(config.values.log.level);
+    const hypervisor = openHypervisor(config.values.driver);
+    return (await compose({ config, hypervisor, clock: hostClock, log })).resolve(SchedulerLoop);
+  },
+
+  async observe(config, driver) {
+    const hypervisor = openHypervisor(driver);
+    return (await compose({ config, hypervisor, clock: hostClock, log: silentLog })).resolve(HostObserver);
+  },
+
+  doctor: () => Promise.resolve(xenDoctor()),
+
+  demoHost() {
+    throw new Error("not yet");
+  },
+};
+
+process.exitCode = await runCli(process.argv.slice(2), composition);
