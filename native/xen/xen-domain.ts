@@ -1,0 +1,142 @@
+import { VmmschedError } from "../../core/errors.js";
+import type {
+  Domain,
+  DomainInfo,
+  DomainShare,
+  GuestEventChannel,
+  PausedDomain,
+  VcpuContext,
+} from "../../core/hypervisor.js";
+import type { PhysicalMemory } from "../../core/memory/physical-memory.js";
+import type { DomainRecord } from "./domain-info.js";
+import type { DomainShares } from "./domain-share.js";
+import { forgetEventChannel, XenEventChannel } from "./event-channel.js";
+import { ForeignMemory, type MappingBudget } from "./foreign-memory.js";
+import type { LibXenCtrl } from "./libxenctrl.js";
+import type { LibXenDeviceModel } from "./libxendevicemodel.js";
+import type { LibXenEvtchn } from "./libxenevtchn.js";
+import type { ForeignMemoryHandle } from "./libxenforeignmemory.js";
+import type { LibXenStore } from "./libxenstore.js";
+import { XenPausedDomain } from "./paused-domain.js";
+import { VcpuRegisters } from "./vcpu-registers.js";
+
+/** What all domains of one hypervisor share. */
+export interface XenHost {
+  readonly control: LibXenCtrl;
+  readonly shares: DomainShares;
+  readonly budget: MappingBudget;
+  readonly store: LibXenStore | undefined;
+  readonly evtchn: LibXenEvtchn | undefined;
+  readonly deviceModel: LibXenDeviceModel | undefined;
+}
+
+export class XenDomain implements Domain {
+  readonly #host: XenHost;
+  readonly #record: DomainRecord;
+  readonly #memory: ForeignMemory;
+  readonly #liveRegisters: VcpuRegisters;
+  readonly #paused: XenPausedDomain;
+  readonly #onDispose: (domain: XenDomain) => void;
+  #memoryBytes: number;
+  #eventChannel: XenEventChannel | undefined;
+  #closed = false;
+
+  constructor(
+    host: XenHost,
+    record: DomainRecord,
+    handle: ForeignMemoryHandle,
+    onDispose: (domain: XenDomain) => void,
+  ) {
+    this.#host = host;
+    this.#record = record;
+    this.#memory = new ForeignMemory(handle, host.budget);
+    this.#memoryBytes = record.memoryBytes;
+    this.#onDispose = onDispose;
+    this.#liveRegisters = new VcpuRegisters(host.control, record.id, record.kind);
+    this.#paused = this.#newPausedDomain();
+  }
+
+  get info(): DomainInfo {
+    return this.#record;
+  }
+
+  get memory(): PhysicalMemory {
+    return this.#memory;
+  }
+
+  /** Each read is copied: the caller may keep it. */
+  vcpus(): readonly VcpuContext[] {
+    this.#requireAlive();
+    return this.#liveRegisters.read(this.#record.maxVcpuId).map((context) => ({ ...context }));
+  }
+
+  /** Always the same object, so it must be disposed before the next pause. */
+  pause(): PausedDomain {
+    this.#requireAlive();
+    this.#paused.pause();
+    return this.#paused;
+  }
+
+  share(): DomainShare | undefined {
+    this.#requireAlive();
+    return this.#host.shares.get(this.#record.id);
+  }
+
+  setShare(share: DomainShare): void {
+    this.#requireAlive();
+    this.#host.shares.set(this.#record.id, share);
+  }
+
+  /**
+   * Lets go of all mappings when the domain has given memory back since the last call: a frame that we hold may
+   * have left it, and Xen cannot hand that frame to anybody while we do. Never during a pause: unmapping takes time.
+   */
+  noticeMemoryChange(): void {
+    const shrunk = this.#record.memoryBytes < this.#memoryBytes;
+    this.#memoryBytes = this.#record.memoryBytes;
+    if (shrunk || this.#record.gone) this.#memory.forget();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#paused[Symbol.dispose]();
+    } finally {
+      this.#eventChannel?.[Symbol.dispose]();
+      if (this.#record.ended) forgetEventChannel(this.#host.store, this.#record);
+      this.#memory[Symbol.dispose]();
+      this.#onDispose(this);
+    }
+  }
+
+  #newPausedDomain(): XenPausedDomain {
+    const { control, deviceModel, evtchn } = this.#host;
+    const record = this.#record;
+    const pv = record.kind === "pv";
+    const registers = new VcpuRegisters(control, record.id, record.kind);
+    return new XenPausedDomain({
+      control,
+      domainId: record.id,
+      memory: this.#memory,
+      vcpus: () => registers.read(record.maxVcpuId),
+      interrupt:
+        pv || deviceModel === undefined
+          ? undefined
+          : (apicId, vector) => deviceModel.injectMsi(record.id, apicId, vector),
+      eventChannel: pv && evtchn !== undefined ? () => this.#openEventChannel(evtchn) : undefined,
+    });
+  }
+
+  #openEventChannel(evtchn: LibXenEvtchn): GuestEventChannel {
+    const { control, store } = this.#host;
+    return (this.#eventChannel ??= XenEventChannel.open({ control, evtchn, store }, this.#record));
+  }
+
+  #requireAlive(): void {
+    if (!this.#closed && !this.#record.gone) return;
+    const domain = this.#record.id;
+    const what = this.#closed ? "has been closed" : "no longer exists";
+    throw new VmmschedError("ERR_DOMAIN_GONE", `domain ${domain} ${what}`, { domain });
+  }
+}
