@@ -25,7 +25,7 @@ export interface State {
 }
 
 export default {
-  init(options, previous) {
+  init(options, previous?: State) {
     return {
       background: processMatcher(options.background),
       ignored: processMatcher(options.ignore),
