@@ -20,7 +20,9 @@ async function productionPackages(): Promise<string[]> {
   if (!existsSync(lockfile)) return [];
   const { packages } = JSON.parse(await readFile(lockfile, "utf8")) as Lockfile;
   return Object.entries(packages)
-    .filter(([path, entry]) => path.startsWith("node_modules/") && entry.dev !== true && entry.devOptional !== true)
+    .filter(
+      ([path, entry]) => path.startsWith("node_modules/") && entry.dev !== true && entry.devOptional !== true,
+    )
     .map(([path]) => path)
     .filter((path) => existsSync(join(repository, path)));
 }
@@ -36,7 +38,8 @@ async function filesUnder(folder: string): Promise<string[]> {
 /** Writes dist, the production dependencies and the data files of the sources as a tar archive onto the raw disk. */
 export async function writeCodeDisk(disk: string): Promise<void> {
   const files = new Set(["package.json"]);
-  for (const folder of await productionPackages()) for (const file of await filesUnder(folder)) files.add(file);
+  for (const folder of await productionPackages())
+    for (const file of await filesUnder(folder)) files.add(file);
   for (const file of await filesUnder("dist")) files.add(file);
   for (const folder of sourceFolders)
     for (const file of await filesUnder(folder)) if (!/\.[cm]?tsx?$/.test(file)) files.add(file);

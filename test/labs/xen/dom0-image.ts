@@ -55,7 +55,11 @@ async function sharedLibraries(files: readonly string[], root: string): Promise<
 }
 
 /** Dom0's initramfs: busybox, Xen's tools, node, and the guests' kernel as a raw ELF file (the fastest form for `xl create`). */
-export async function buildDom0Image(packages: Packages, kernel: Buffer, guests: GuestImages): Promise<Buffer> {
+export async function buildDom0Image(
+  packages: Packages,
+  kernel: Buffer,
+  guests: GuestImages,
+): Promise<Buffer> {
   const { root, kernelRelease } = packages;
   const archive = new CpioArchive()
     .characterDevice("dev/console", 5, 1)
@@ -71,7 +75,8 @@ export async function buildDom0Image(packages: Packages, kernel: Buffer, guests:
 
   const programs = new Map<string, string>([["usr/bin/node", realpathSync(process.execPath)]]);
   const xenFolder = readdirSync(join(root, "usr", "lib")).find((name) => /^xen-\d/.test(name));
-  if (xenFolder === undefined) throw new Error(`${root}/usr/lib has no xen-VERSION folder: xen-utils changed its layout`);
+  if (xenFolder === undefined)
+    throw new Error(`${root}/usr/lib has no xen-VERSION folder: xen-utils changed its layout`);
   const xenBin = join("usr", "lib", xenFolder, "bin");
   for (const name of xenPrograms) programs.set(join(xenBin, name), join(root, xenBin, name));
   for (const name of xenstorePrograms) programs.set(join("usr/bin", name), join(root, "usr", "bin", name));

@@ -56,16 +56,21 @@ export class Dom0 implements Disposable {
       }, timeoutMs);
     }).finally(() => clearTimeout(timer));
     if (result.code !== 0 && options.mayFail !== true)
-      throw new Error(`Dom0: "${command}" ended with ${result.code}\n${result.stdout}${result.stderr}`.trimEnd());
+      throw new Error(
+        `Dom0: "${command}" ended with ${result.code}\n${result.stdout}${result.stderr}`.trimEnd(),
+      );
     return result;
   }
 
   /** Unpacks the disk with the code under test (see code-archive.ts) to /opt/vmmsched. */
   async unpack(): Promise<void> {
     // The machine may have been saved with an earlier content of the disk in Dom0's cache.
-    await this.run("blockdev --flushbufs /dev/vda && rm -rf /opt/vmmsched && mkdir -p /opt/vmmsched && tar -xf /dev/vda -C /opt/vmmsched", {
-      timeoutMs: 120_000,
-    });
+    await this.run(
+      "blockdev --flushbufs /dev/vda && rm -rf /opt/vmmsched && mkdir -p /opt/vmmsched && tar -xf /dev/vda -C /opt/vmmsched",
+      {
+        timeoutMs: 120_000,
+      },
+    );
   }
 
   [Symbol.dispose](): void {

@@ -15,6 +15,7 @@ export class Endings {
         errors.push(error);
       }
     }
-    if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, "closing the lab failed");
+    if (errors.length > 0)
+      throw errors.length === 1 ? errors[0] : new AggregateError(errors, "closing the lab failed");
   }
 }

@@ -24,7 +24,9 @@ export class Guest {
 
   /** Whole lines of the console since a byte offset of its log. */
   async lines(since = 0): Promise<ConsoleLines> {
-    const { stdout } = await this.#dom0.run(`tail -c +${since + 1} ${this.log} 2>/dev/null`, { mayFail: true });
+    const { stdout } = await this.#dom0.run(`tail -c +${since + 1} ${this.log} 2>/dev/null`, {
+      mayFail: true,
+    });
     const whole = stdout.slice(0, stdout.lastIndexOf("\n") + 1);
     const lines = whole.split("\n").map((line) => line.replaceAll("\r", ""));
     return { lines: lines.slice(0, -1), next: since + Buffer.byteLength(whole) };

@@ -20,7 +20,9 @@ export async function extractKernel(bzImage: string): Promise<Buffer> {
   const start = protectedMode + image.readUInt32LE(0x248);
   const length = image.readUInt32LE(0x24c);
   const payload = image.subarray(start, start + length);
-  const found = decompressors.find(([magic]) => payload.subarray(0, magic.length / 2).toString("hex") === magic);
+  const found = decompressors.find(
+    ([magic]) => payload.subarray(0, magic.length / 2).toString("hex") === magic,
+  );
   if (found === undefined)
     throw new Error(
       `${bzImage}: the payload at ${start} begins with ${payload.subarray(0, 6).toString("hex")}; expected xz, zstd or gzip`,

@@ -36,7 +36,9 @@ export async function lockLab(say: (text: string) => void): Promise<Disposable> 
     if (server !== undefined) return { [Symbol.dispose]: () => void server.close() };
     const pid = await holder();
     if (pid === process.pid)
-      throw new Error("this process already has a Xen lab open: close it (await using) before the next restore");
+      throw new Error(
+        "this process already has a Xen lab open: close it (await using) before the next restore",
+      );
     if (!told) say(`waiting for the lab run of process ${pid}`);
     told = true;
     await sleep(500);

@@ -120,7 +120,9 @@ export class Machine implements AsyncDisposable {
       const status = (await this.#qmp?.status(query)) ?? "";
       if (wanted.includes(status)) return;
       if (status === "failed" || tries > 1200)
-        throw new Error(`QEMU: expected ${wanted.join(" or ")}, found ${status}; see ${this.#folder}/qemu.log`);
+        throw new Error(
+          `QEMU: expected ${wanted.join(" or ")}, found ${status}; see ${this.#folder}/qemu.log`,
+        );
       await sleep(50);
     }
   }
@@ -143,7 +145,10 @@ function commandLine({ images, disk, state }: MachineOptions, sockets: string): 
     ...["-device", "virtio-blk-pci,drive=code"],
     ...["-kernel", images.xen, "-append"],
     `com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all noreboot dom0_mem=${dom0Memory},max:${dom0Memory} dom0_max_vcpus=1 dom0_vcpus_pin`,
-    ...["-initrd", `${initrdArgument(images.kernel)} console=hvc0 loglevel=5 ${sharedClock},${initrdArgument(images.dom0)}`],
+    ...[
+      "-initrd",
+      `${initrdArgument(images.kernel)} console=hvc0 loglevel=5 ${sharedClock},${initrdArgument(images.dom0)}`,
+    ],
   ];
   if (state !== undefined) qemu.push("-S", "-incoming", `exec:cat '${state}'`);
   // Each link ends with the one before it, so that no QEMU outlives a runner that was killed.

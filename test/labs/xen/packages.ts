@@ -50,9 +50,13 @@ async function dependencies(name: string, ...flags: string[]): Promise<string[]>
 }
 
 async function wantedPackages(): Promise<string[]> {
-  const kernel = (await dependencies("linux-image-amd64")).find((name) => name.startsWith("linux-image-6.1."));
+  const kernel = (await dependencies("linux-image-amd64")).find((name) =>
+    name.startsWith("linux-image-6.1."),
+  );
   const xen = await dependencies("xen-system-amd64", "--recurse");
-  const wanted = xen.filter((name) => /^(xen-hypervisor-[\d.]+-amd64|xen-utils-.*|xenstore-utils|libxen.*|libyajl2)$/.test(name));
+  const wanted = xen.filter((name) =>
+    /^(xen-hypervisor-[\d.]+-amd64|xen-utils-.*|xenstore-utils|libxen.*|libyajl2)$/.test(name),
+  );
   if (kernel === undefined || !wanted.some((name) => name.startsWith("xen-hypervisor-")))
     throw new Error(
       `apt offers ${kernel ?? "no linux-image-amd64 of the 6.1 series"} and ${wanted.join(" ") || "no Xen"}; ` +
@@ -66,8 +70,7 @@ export async function fetchPackages(): Promise<Packages> {
   const folder = join(cache, "packages");
   const recordFile = join(folder, "packages.json");
   const root = join(folder, "root");
-  if (existsSync(recordFile))
-    return { root, ...(JSON.parse(await readFile(recordFile, "utf8")) as Record_) };
+  if (existsSync(recordFile)) return { root, ...(JSON.parse(await readFile(recordFile, "utf8")) as Record_) };
 
   const partial = `${folder}.${process.pid}`;
   await rm(partial, { recursive: true, force: true });

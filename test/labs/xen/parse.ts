@@ -1,8 +1,11 @@
-/** One workload in a TICK line; times in clock ticks of 1/100 s, all threads summed. */
+/**
+ * One workload in a TICK line, all its threads summed; a workload with several threads is followed by one entry
+ * for each further thread, under the thread's own name and id. Times in clock ticks of 1/100 s.
+ */
 export interface Workload {
   readonly name: string;
   readonly pid: number;
-  /** As in /proc/PID/stat, of the main thread; "-" if the process is gone. */
+  /** As in /proc/PID/stat (a process: of its main thread); "-" if the process is gone. */
   readonly state: string;
   readonly utime: number;
   readonly stime: number;
@@ -74,7 +77,7 @@ export function parsePhase(line: string): Phase | undefined {
   return { name: who, busy: phase === "busy", realtime: Number(realtime) };
 }
 
-function process(line: string): Process | undefined {
+function processLine(line: string): Process | undefined {
   const match = /^PROC pid=(\d+) start=(\d+) comm=(\S*) tids=(\S*)$/.exec(line);
   if (match === null) return undefined;
   const [, pid, start, comm = "", tids = ""] = match;
@@ -96,7 +99,7 @@ export function parseProcessListings(lines: readonly string[]): ProcessListing[]
   for (const line of lines) {
     const edge = /^PROC (begin|end) seq=(\d+) rt=([\d.]+)$/.exec(line);
     if (edge === null) {
-      const found = process(line);
+      const found = processLine(line);
       if (found !== undefined) open?.processes.push(found);
       else if (line.startsWith("PROC") && open !== undefined) open.damaged = true;
       continue;
@@ -105,12 +108,23 @@ export function parseProcessListings(lines: readonly string[]): ProcessListing[]
     if (which === "begin") {
       open = { sequence: Number(sequence), began: Number(realtime), processes: [], damaged: false };
     } else {
-      if (open !== undefined && open.sequence === Number(sequence) && !open.damaged) {
-        const { sequence: number, began, processes } = open;
-        listings.push({ sequence: number, began, ended: Number(realtime), processes });
-      }
+      if (open?.sequence === Number(sequence) && !open.damaged)
+        listings.push({
+          sequence: open.sequence,
+          began: open.began,
+          ended: Number(realtime),
+          processes: open.processes,
+        });
       open = undefined;
     }
   }
   return listings;
+}
+
+/**
+ * The name as it stands in the kernel's task_struct: /proc adds a worker's current queue ("kworker/0:1-events")
+ * and shows the full name of a kernel thread, where the task has 15 characters.
+ */
+export function taskComm(comm: string): string {
+  return (/^kworker\/[^-+]+/.exec(comm)?.[0] ?? comm).slice(0, 15);
 }

@@ -24,7 +24,10 @@ function step(name: string, value: string, extra: string | undefined): Step {
   switch (name) {
     case "exec":
       return async (lab) => {
-        const result = await lab.dom0.run(`cd /opt/vmmsched; ${value}`, { timeoutMs: execTimeoutMs, mayFail: true });
+        const result = await lab.dom0.run(`cd /opt/vmmsched; ${value}`, {
+          timeoutMs: execTimeoutMs,
+          mayFail: true,
+        });
         process.stdout.write(result.stdout);
         process.stderr.write(result.stderr);
         return result.code;
@@ -50,14 +53,9 @@ function step(name: string, value: string, extra: string | undefined): Step {
 
 /** The steps in the order of the command line, and what else was on it. */
 function readArguments(args: string[]): { steps: Step[]; others: string[] } {
-  const options = { exec: {}, guest: {}, sleep: {}, console: {}, help: { type: "boolean" } } as const;
-  const named = Object.fromEntries(
-    Object.entries(options).map(([name, option]) => [
-      name,
-      { type: "type" in option ? ("boolean" as const) : ("string" as const), multiple: true },
-    ]),
-  );
-  const { tokens } = parseArgs({ args, options: named, allowPositionals: true, tokens: true });
+  const text = { type: "string", multiple: true } as const;
+  const options = { exec: text, guest: text, sleep: text, console: text, help: { type: "boolean" } } as const;
+  const { tokens } = parseArgs({ args, options, allowPositionals: true, tokens: true });
   const steps: Step[] = [];
   const others: string[] = [];
   for (let i = 0; i < tokens.length; i++) {
@@ -85,7 +83,11 @@ function runTests(filter: string): Promise<number> {
   const here = dirname(fileURLToPath(import.meta.url));
   const files = readdirSync(here).filter((name) => name.endsWith(".lab.js") && name.includes(filter));
   if (files.length === 0) throw new Error(`no lab test in ${here} has "${filter}" in its name`);
-  const mocha = join(dirname(createRequire(import.meta.url).resolve("mocha/package.json")), "bin", "mocha.js");
+  const mocha = join(
+    dirname(createRequire(import.meta.url).resolve("mocha/package.json")),
+    "bin",
+    "mocha.js",
+  );
   const args = [mocha, "--no-config", "--timeout", "1800000", ...files.map((name) => join(here, name))];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { stdio: "inherit" });

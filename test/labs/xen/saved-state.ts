@@ -22,7 +22,9 @@ async function bringUp(dom0: Dom0, say: (text: string) => void): Promise<void> {
     const guest = new Guest(name, dom0);
     const forks = await guest.waitFor(/FORKTEST n=\d+ killed_by_signal=(\d+) failed=(\d+)/, patienceMs);
     if (forks[1] !== "0" || forks[2] !== "0")
-      throw new Error(`${name}: the emulated CPU kills short processes (${forks[0]}); no test can be trusted`);
+      throw new Error(
+        `${name}: the emulated CPU kills short processes (${forks[0]}); no test can be trusted`,
+      );
     await guest.waitFor(/^READY/, patienceMs);
     say(`${name} is up after ${seconds()} s`);
   }
@@ -47,6 +49,7 @@ export async function ensureSavedState(images: Images, say: (text: string) => vo
   await Promise.race([bringUp(dom0, say), machine.failure]);
   const began = performance.now();
   await machine.save(state);
+  await rm(disk);
   say(`saved in ${((performance.now() - began) / 1000).toFixed(1)} s`);
   return state;
 }

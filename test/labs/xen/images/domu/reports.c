@@ -17,9 +17,10 @@ struct process {
   unsigned long long start;
 };
 
-static int read_process(const char *pid, struct process *process) {
-  char path[64], stat[1024];
-  snprintf(path, sizeof path, "/proc/%s/stat", pid);
+/* From a folder of /proc: a process (all its threads summed), or PID/task/TID for one thread. */
+static int read_process(const char *folder, struct process *process) {
+  char path[600], stat[1024];
+  snprintf(path, sizeof path, "/proc/%s/stat", folder);
   if (read_small(path, stat, sizeof stat) <= 0)
     return 0;
   char *open = strchr(stat, '('), *close = strrchr(stat, ')');
@@ -30,17 +31,36 @@ static int read_process(const char *pid, struct process *process) {
                 &process->utime, &process->stime, &process->threads, &process->start) == 5;
 }
 
-static void add_workload(const char *name, pid_t pid, void *context) {
-  struct text *text = context;
-  struct process process;
-  char digits[16];
-  snprintf(digits, sizeof digits, "%d", pid);
+static void add_times(struct text *text, const char *name, int id, const struct process *process) {
   text_add(text, " ");
   text_add_name(text, name);
-  if (read_process(digits, &process))
-    text_add(text, ":%d:%c:utime=%ld:stime=%ld", pid, process.state, process.utime, process.stime);
-  else
-    text_add(text, ":%d:-:utime=0:stime=0", pid);
+  text_add(text, ":%d:%c:utime=%ld:stime=%ld", id, process->state, process->utime, process->stime);
+}
+
+static void add_thread_times(struct text *text, int pid) {
+  char path[600];
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR *folder = opendir(path);
+  if (!folder)
+    return;
+  for (struct dirent *entry; (entry = readdir(folder));) {
+    struct process thread;
+    int tid = atoi(entry->d_name);
+    snprintf(path, sizeof path, "%d/task/%s", pid, entry->d_name);
+    if (tid && tid != pid && read_process(path, &thread))
+      add_times(text, thread.comm, tid, &thread);
+  }
+  closedir(folder);
+}
+
+static void add_workload(const char *name, pid_t pid, void *context) {
+  struct process process = {.state = '-'};
+  char folder[16];
+  snprintf(folder, sizeof folder, "%d", pid);
+  read_process(folder, &process);
+  add_times(context, name, pid, &process);
+  if (process.threads > 1)
+    add_thread_times(context, pid);
 }
 
 void report_ticks(void) {
