@@ -16,7 +16,6 @@ export interface DomainInfoLayout {
   readonly nr_online_vcpus: number;
   readonly max_vcpu_id: number;
   readonly handle: number;
-  readonly cpupool: number;
   /** arch_config.emulation_flags: struct xen_arch_domainconfig (public/arch-x86/xen.h). */
   readonly emulation_flags: number;
 }
@@ -29,7 +28,6 @@ const commonDomainInfo = {
   nr_online_vcpus: 64,
   max_vcpu_id: 68,
   handle: 76,
-  cpupool: 92,
 };
 
 /**
@@ -49,7 +47,7 @@ export const domainFlags = { dying: 1, hvm_guest: 2, shutdown: 4, paused: 8 } as
  * XEN_X86_EMU_* (public/arch-x86/xen.h): devices that Xen itself emulates. libxl gives PVH the local APIC only, and
  * HVM everything but vPCI (tools/libs/light/libxl_x86.c, libxl__arch_domain_prepare_config; Xen 4.14 to 4.22).
  */
-export const emulationFlags = { lapic: 1 << 0, pic: 1 << 5 } as const;
+export const emulationFlags = { pic: 1 << 5 } as const;
 
 /** xc_vcpuinfo_t = struct xen_domctl_getvcpuinfo (public/domctl.h). */
 export const vcpuInfoLayout = { bytes: 24, online: 4 } as const;
