@@ -29,7 +29,10 @@ export const fiveLevelPaging: PagingMode = {
 };
 
 const present = 0x1;
+const writableBit = 0x2;
 const pageSize = 0x80;
+/** Bit 63, in an entry's high word: not executable. */
+const noExecute = 0x80000000;
 /** Bits 51..32 of an entry's high word: the upper part of the frame address. */
 const frameHighMask = 0x000fffff;
 
@@ -69,6 +72,9 @@ export interface PresentPage {
   /** Virtual address of the 4 KiB page. */
   readonly va: number;
   readonly frame: Frame;
+  /** By the entry that maps the page; the levels above are not asked. */
+  readonly writable: boolean;
+  readonly executable: boolean;
 }
 
 /**
@@ -100,16 +106,18 @@ function* presentBelow(
     const at = tableIndex(va, level.shift) * 8;
     const entry = readEntry(memory, table, at);
     if (entry < 0) continue;
+    const low = memory.u32(table, at);
     const start = Math.max(va, from);
     const end = Math.min(va + span, to);
-    if (level.shift === 12) {
-      yield { va, frame: entry as Frame };
-    } else if (level.large && (memory.u32(table, at) & pageSize) !== 0) {
-      for (let page = start; page < end; page += pageBytes) {
-        yield { va: page, frame: frameWithin(entry, level.shift, page) as Frame };
-      }
-    } else {
+    if (level.shift > 12 && !(level.large && (low & pageSize) !== 0)) {
       yield* presentBelow(memory, levels, depth + 1, entry as Frame, start, end);
+      continue;
+    }
+    const writable = (low & writableBit) !== 0;
+    const executable = (memory.u32(table, at + 4) & noExecute) === 0;
+    for (let page = start; page < end; page += pageBytes) {
+      const frame = (level.shift === 12 ? entry : frameWithin(entry, level.shift, page)) as Frame;
+      yield { va: page, frame, writable, executable };
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { vaFromBigInt, VmmschedError, type GuestVa } from "../../core/plugin-api.js";
 import type { KernelImage } from "./kernel-image.js";
 
@@ -8,6 +9,8 @@ export type Symbols = ReadonlyMap<string, GuestVa>;
 const digits = Buffer.from("0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00", "latin1");
 const tokenCount = 256;
 const digitZero = 0x30;
+/** Names looked at between two turns of the event loop: other domains are served meanwhile. */
+const namesAtOnce = 8192;
 
 /** Where the kallsyms tables lie in the copy of the kernel image (byte positions) and what their header says. */
 interface KallsymsTables {
@@ -23,9 +26,10 @@ interface KallsymsTables {
  * KALLSYMS_BASE_RELATIVE: offsets, relative_base, num_syms, names, markers, token_table, token_index, each 8-aligned.
  * Throws ERR_GUEST_UNSUPPORTED when there are none.
  */
-export function findSymbols(image: KernelImage, wanted: readonly string[]): Symbols {
+export async function findSymbols(image: KernelImage, wanted: readonly string[]): Promise<Symbols> {
   for (const table of tokenTables(image.bytes)) {
     const tables = locate(image.bytes, table.at, table.tokens);
+    await setImmediate();
     if (tables !== undefined) return lookUp(image.bytes, tables, wanted);
   }
   throw new VmmschedError("ERR_GUEST_UNSUPPORTED", "no kallsyms tables in the kernel image (CONFIG_KALLSYMS off, or an unknown order of tables)");
@@ -82,52 +86,58 @@ function namesFit(bytes: Buffer, names: number, count: number, tokenTable: numbe
   let second = -1;
   for (let i = 0; i < count; i++) {
     if (i === tokenCount) second = at - names;
-    const { length, start } = nameAt(bytes, at);
-    if (length === 0 || start + length > tokenTable) return false;
-    at = start + length;
+    const length = nameLength(bytes, at);
+    if (length === 0 || at + length > tokenTable) return false;
+    at = nameStart(bytes, at) + length;
   }
   const markers = align8(at);
   return bytes.readUInt32LE(markers) === 0 && (second < 0 || bytes.readUInt32LE(markers + 4) === second);
 }
 
-/** A compressed name: one length byte, or two where the first has its top bit set (since 6.1). */
-function nameAt(bytes: Buffer, at: number): { length: number; start: number } {
+/** Bytes of the compressed name at `at`: one length byte, or two where the first has its top bit set (since 6.1). */
+function nameLength(bytes: Buffer, at: number): number {
   const first = bytes[at] ?? 0;
-  if ((first & 0x80) === 0) return { length: first, start: at + 1 };
-  return { length: (first & 0x7f) | ((bytes[at + 1] ?? 0) << 7), start: at + 2 };
+  return (first & 0x80) === 0 ? first : (first & 0x7f) | ((bytes[at + 1] ?? 0) << 7);
+}
+
+function nameStart(bytes: Buffer, at: number): number {
+  return ((bytes[at] ?? 0) & 0x80) === 0 ? at + 1 : at + 2;
 }
 
 /** Expands every name into one buffer and compares hashes first, so that only wanted names become strings. */
-function lookUp(bytes: Buffer, tables: KallsymsTables, wanted: readonly string[]): Symbols {
+async function lookUp(bytes: Buffer, tables: KallsymsTables, wanted: readonly string[]): Promise<Symbols> {
   const names = new Set(wanted);
-  const hashes = new Set(wanted.map((name) => hashOf(Buffer.from(name, "latin1"), name.length)));
+  const hashes = new Set(wanted.map((name) => hashOf(Buffer.from(name, "latin1"), 0, name.length)));
   const found = new Map<string, GuestVa>();
   const name = Buffer.alloc(1024);
   let at = tables.names;
   for (let i = 0; i < tables.symbolCount; i++) {
-    const { length, start } = nameAt(bytes, at);
+    const length = nameLength(bytes, at);
+    const start = nameStart(bytes, at);
     at = start + length;
-    const size = expand(bytes, start, length, tables.tokens, name);
-    if (!hashes.has(hashOf(name, size, 1))) continue;
+    const size = expand(bytes, start, at, tables.tokens, name);
+    if (i % namesAtOnce === namesAtOnce - 1) await setImmediate();
+    // The first character is the symbol's type.
+    if (!hashes.has(hashOf(name, 1, size))) continue;
     const text = name.toString("latin1", 1, size);
     if (names.has(text) && !found.has(text)) found.set(text, symbolAddress(bytes, tables, i));
   }
   return found;
 }
 
-/** Writes the type letter and the name; returns their length. */
-function expand(bytes: Buffer, start: number, length: number, tokens: readonly Buffer[], into: Buffer): number {
+/** Writes the tokens of bytes `from` to `to` and returns how long they are together. */
+function expand(bytes: Buffer, from: number, to: number, tokens: readonly Buffer[], into: Buffer): number {
   let size = 0;
-  for (let i = start; i < start + length; i++) {
+  for (let i = from; i < to; i++) {
     const token = tokens[bytes[i] ?? 0];
     if (token === undefined || size + token.length > into.length) return size;
-    for (const byte of token) into[size++] = byte;
+    for (let k = 0; k < token.length; k++) into[size++] = token[k] ?? 0;
   }
   return size;
 }
 
 /** FNV-1a of bytes `from` to `to`. */
-function hashOf(bytes: Buffer, to: number, from = 0): number {
+function hashOf(bytes: Buffer, from: number, to: number): number {
   let hash = 0x811c9dc5;
   for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
   return hash >>> 0;

@@ -2,7 +2,6 @@ import { setImmediate } from "node:timers/promises";
 import {
   pageBytes,
   presentPages,
-  vaOffset,
   type Frame,
   type GuestVa,
   type PagingMode,
@@ -16,9 +15,9 @@ import {
  */
 const imageFrom = -(2 ** 31);
 const imageTo = -(2 ** 30);
-/** A kernel has more than this mapped there; a user page table with KPTI has less. */
-const fewestPages = 1024;
-const framesAtOnce = 512;
+/** A kernel has more read-only data than this; what a user page table maps with KPTI is less. */
+const fewestPages = 256;
+const framesAtOnce = 256;
 
 /** Consecutive mapped bytes of the image. */
 interface Segment {
@@ -27,21 +26,15 @@ interface Segment {
   readonly length: number;
 }
 
-/** A copy of all that a live page table maps in the kernel-image range. */
+/** A copy of what a live page table maps read-only in the kernel-image range: kallsyms and BTF lie there. */
 export class KernelImage {
   constructor(
+    readonly memory: PhysicalMemory,
     readonly root: Frame,
     readonly paging: PagingMode,
     readonly bytes: Buffer,
     readonly segments: readonly Segment[],
   ) {}
-
-  /** Virtual address of byte `at` of the copy. */
-  address(at: number): GuestVa {
-    const segment = this.segments.find((one) => at >= one.at && at < one.at + one.length);
-    if (segment === undefined) throw new RangeError(`byte ${String(at)} lies in no segment of the kernel image`);
-    return vaOffset(segment.va, at - segment.at);
-  }
 
   /** `length` bytes at `va`, or undefined where the copy has no such run. */
   slice(va: GuestVa, length: number): Buffer | undefined {
@@ -52,37 +45,26 @@ export class KernelImage {
   }
 }
 
+/** A page-table root that maps a kernel. */
+export interface KernelRoot {
+  readonly root: Frame;
+  readonly paging: PagingMode;
+}
+
 /**
- * Copies the kernel image through the first vCPU page table that maps one. What a live page table maps is the running
- * kernel: a copy left in RAM by an earlier boot can never be taken for it. Undefined when no vCPU has such a mapping.
+ * Copies the kernel's read-only data through a page table that a vCPU uses now. What a live page table maps is the
+ * running kernel: a copy left in RAM by an earlier boot can never be taken for it. Undefined where it maps none.
  */
-export async function readKernelImage(
-  memory: PhysicalMemory,
-  vcpus: readonly VcpuContext[],
-): Promise<KernelImage | undefined> {
-  for (const vcpu of vcpus) {
-    for (const root of kernelRoots(vcpu)) {
-      const image = await readThrough(memory, vcpu.paging, root);
-      if (image !== undefined) return image;
-    }
-  }
-  return undefined;
-}
-
-/** With KPTI a vCPU in user mode has the odd page of the pair in CR3; the kernel's own root is the even one (arch/x86/mm/pti.c). */
-function kernelRoots(vcpu: VcpuContext): readonly Frame[] {
-  return vcpu.root % 2 === 1 ? [vcpu.root, (vcpu.root - 1) as Frame] : [vcpu.root];
-}
-
-async function readThrough(memory: PhysicalMemory, paging: PagingMode, root: Frame): Promise<KernelImage | undefined> {
+export async function readKernelImage(memory: PhysicalMemory, { root, paging }: KernelRoot): Promise<KernelImage | undefined> {
   const frames: Frame[] = [];
   const segments: { va: GuestVa; at: number; length: number }[] = [];
   for (const page of presentPages(memory, paging, root, imageFrom, imageTo)) {
+    if (page.writable || page.executable) continue;
     const last = segments.at(-1);
     if (last !== undefined && last.va + last.length === page.va) last.length += pageBytes;
     else segments.push({ va: page.va as GuestVa, at: frames.length * pageBytes, length: pageBytes });
     frames.push(page.frame);
-    if (frames.length % 4096 === 0) await setImmediate();
+    if (frames.length % 1024 === 0) await setImmediate();
   }
   if (frames.length < fewestPages) return undefined;
   const bytes = Buffer.alloc(frames.length * pageBytes);
@@ -91,5 +73,15 @@ async function readThrough(memory: PhysicalMemory, paging: PagingMode, root: Fra
     memory.readFrames(batch, bytes.subarray(from * pageBytes, (from + batch.length) * pageBytes));
     await setImmediate();
   }
-  return new KernelImage(root, paging, bytes, segments);
+  return new KernelImage(memory, root, paging, bytes, segments);
+}
+
+/**
+ * Roots to try, in order. With KPTI a vCPU in user mode has the odd page of the pair in CR3; the kernel's own root is
+ * the even one (arch/x86/mm/pti.c).
+ */
+export function kernelRoots(vcpus: readonly VcpuContext[]): readonly KernelRoot[] {
+  return vcpus.flatMap(({ root, paging }) =>
+    root % 2 === 1 ? [{ root: (root - 1) as Frame, paging }, { root, paging }] : [{ root, paging }],
+  );
 }

@@ -1,0 +1,43 @@
+import { AddressSpace, isVmmschedError, type Domain } from "../../core/plugin-api.js";
+import type { KernelRoot } from "./kernel-image.js";
+import type { Symbols } from "./kallsyms.js";
+import type { LinuxLayout } from "./layout.js";
+import { readVmcoreinfo } from "./vmcoreinfo.js";
+
+/** What is the same in every guest that runs this build at these addresses. */
+export interface KnownKernel {
+  readonly buildId: string;
+  readonly symbols: Symbols;
+  readonly layout: LinuxLayout;
+  /** Value of SYSTEM_RUNNING. */
+  readonly systemRunning: number;
+  /** Offset of the release string in init_uts_ns. */
+  readonly release: number;
+}
+
+/** Kernels met before, by build: a second guest with the same one need not be searched. */
+export class KnownKernels {
+  readonly #kernels: KnownKernel[] = [];
+
+  add(kernel: KnownKernel): void {
+    this.#kernels.push(kernel);
+  }
+
+  /**
+   * The known kernel that runs under `root`: its VMCOREINFO must be found where that kernel keeps it, with the same
+   * build id and the same `_stext`, so an address that KASLR has moved is never taken for granted.
+   */
+  recognise(domain: Domain, { root, paging }: KernelRoot): KnownKernel | undefined {
+    const space = new AddressSpace(domain.memory, paging, root);
+    return this.#kernels.find(({ buildId, symbols }) => {
+      try {
+        const vmcoreinfo = readVmcoreinfo(space, symbols);
+        const text = BigInt.asUintN(64, BigInt(symbols.get("_stext") ?? 0)).toString(16);
+        return vmcoreinfo?.get("BUILD-ID") === buildId && vmcoreinfo.get("SYMBOL(_stext)") === text;
+      } catch (error) {
+        if (isVmmschedError(error)) return false;
+        throw error;
+      }
+    });
+  }
+}
