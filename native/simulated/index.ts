@@ -1,0 +1,12 @@
+import { SimulatedHost, type SimulatedHostOptions } from "./host.js";
+
+export { SimulatedHost, defaultDomains, type DomainSpec, type SimulatedHostOptions } from "./host.js";
+export { SimulatedHypervisor } from "./hypervisor.js";
+export { LinuxMachine, type ProcessSpec, type ProcStat } from "./linux/machine.js";
+export type { ProcEntry } from "./linux/thread.js";
+export type { Workload } from "./linux/workload.js";
+
+/** A host with its guests running; by default the two domains of {@link defaultDomains}. */
+export function createSimulatedHost(options: SimulatedHostOptions = {}): SimulatedHost {
+  return new SimulatedHost(options);
+}

@@ -1,0 +1,34 @@
+import { VmmschedError } from "../../core/errors.js";
+import type { Frame } from "../../core/memory/address.js";
+import type { WritablePhysicalMemory } from "../../core/memory/physical-memory.js";
+import type { Ram } from "./ram.js";
+
+/** RAM with write access, for as long as one pause lasts. */
+export class PausedMemory implements WritablePhysicalMemory {
+  #open = true;
+
+  constructor(private readonly ram: Ram) {}
+
+  u32(frame: Frame, offset: number): number {
+    return this.ram.u32(frame, offset);
+  }
+
+  read(frame: Frame, offset: number, into: Uint8Array): void {
+    this.ram.read(frame, offset, into);
+  }
+
+  readFrames(frames: readonly Frame[], into: Uint8Array): number {
+    return this.ram.readFrames(frames, into);
+  }
+
+  write32(frame: Frame, offset: number, value: number): void {
+    if (!this.#open)
+      throw new VmmschedError("ERR_FRAME_UNWRITABLE", "the domain is not paused any more", { frame });
+    this.ram.write32(frame, offset, value);
+  }
+
+  /** The pause is over. */
+  close(): void {
+    this.#open = false;
+  }
+}
