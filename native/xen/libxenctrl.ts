@@ -41,42 +41,54 @@ function bindAll(library: SharedLibrary) {
   const share = [...domain, "void *"];
   const vcpu = [...domain, "uint32_t", "void *"];
   return {
-    open: library.bind<(log: null, buildLog: null, flags: number) => Handle | null>(
-      "xc_interface_open",
+    open: library.bind("xc_interface_open", "void *", ["void *", "void *", "unsigned int"]) as (
+      log: null,
+      buildLog: null,
+      flags: number,
+    ) => Handle | null,
+    close: library.bind("xc_interface_close", "int", ["void *"]) as (xch: Handle) => number,
+    version: library.bind("xc_version", "int", ["void *", "int", "void *"]) as (
+      xch: Handle,
+      command: number,
+      argument: null,
+    ) => number,
+    getinfolist: library.bind("xc_domain_getinfolist", "int", [...domain, "unsigned int", "void *"]) as (
+      xch: Handle,
+      first: number,
+      max: number,
+      info: Uint8Array,
+    ) => number,
+    pause: library.bind("xc_domain_pause", "int", domain) as DomainCall,
+    unpause: library.bind("xc_domain_unpause", "int", domain) as DomainCall,
+    vcpuInfo: library.bind("xc_vcpu_getinfo", "int", vcpu) as VcpuBufferCall,
+    vcpuContext: library.bind("xc_vcpu_getcontext", "int", vcpu) as VcpuBufferCall,
+    hvmContext: library.bind("xc_domain_hvm_getcontext_partial", "int", [
+      ...domain,
+      "uint16_t",
+      "uint16_t",
       "void *",
-      ["void *", "void *", "unsigned int"],
-    ),
-    close: library.bind<(xch: Handle) => number>("xc_interface_close", "int", ["void *"]),
-    version: library.bind<(xch: Handle, command: number, argument: null) => number>("xc_version", "int", [
-      "void *",
-      "int",
-      "void *",
-    ]),
-    getinfolist: library.bind<(xch: Handle, first: number, max: number, info: Uint8Array) => number>(
-      "xc_domain_getinfolist",
-      "int",
-      [...domain, "unsigned int", "void *"],
-    ),
-    pause: library.bind<DomainCall>("xc_domain_pause", "int", domain),
-    unpause: library.bind<DomainCall>("xc_domain_unpause", "int", domain),
-    vcpuInfo: library.bind<VcpuBufferCall>("xc_vcpu_getinfo", "int", vcpu),
-    vcpuContext: library.bind<VcpuBufferCall>("xc_vcpu_getcontext", "int", vcpu),
-    hvmContext: library.bind<
-      (xch: Handle, domid: number, type: number, instance: number, buffer: Uint8Array, size: number) => number
-    >("xc_domain_hvm_getcontext_partial", "int", [...domain, "uint16_t", "uint16_t", "void *", "uint32_t"]),
-    schedId: library.bind<(xch: Handle, id: Int32Array) => number>("xc_sched_id", "int", [
-      "void *",
-      "void *",
-    ]),
-    creditGet: library.bind<DomainBufferCall>("xc_sched_credit_domain_get", "int", share),
-    creditSet: library.bind<DomainBufferCall>("xc_sched_credit_domain_set", "int", share),
-    credit2Get: library.bind<DomainBufferCall>("xc_sched_credit2_domain_get", "int", share),
-    credit2Set: library.bind<DomainBufferCall>("xc_sched_credit2_domain_set", "int", share),
-    allocUnbound: library.bind<(xch: Handle, domid: number, remote: number) => number>(
-      "xc_evtchn_alloc_unbound",
-      "int",
-      [...domain, "uint32_t"],
-    ),
+      "uint32_t",
+    ]) as (
+      xch: Handle,
+      domid: number,
+      type: number,
+      instance: number,
+      buffer: Uint8Array,
+      size: number,
+    ) => number,
+    schedId: library.bind("xc_sched_id", "int", ["void *", "void *"]) as (
+      xch: Handle,
+      id: Int32Array,
+    ) => number,
+    creditGet: library.bind("xc_sched_credit_domain_get", "int", share) as DomainBufferCall,
+    creditSet: library.bind("xc_sched_credit_domain_set", "int", share) as DomainBufferCall,
+    credit2Get: library.bind("xc_sched_credit2_domain_get", "int", share) as DomainBufferCall,
+    credit2Set: library.bind("xc_sched_credit2_domain_set", "int", share) as DomainBufferCall,
+    allocUnbound: library.bind("xc_evtchn_alloc_unbound", "int", [...domain, "uint32_t"]) as (
+      xch: Handle,
+      domid: number,
+      remote: number,
+    ) => number,
   };
 }
 

@@ -16,16 +16,17 @@ const largestApicId = 0xff;
 
 function bindAll(library: SharedLibrary) {
   return {
-    open: library.bind<(log: null, flags: number) => Handle | null>("xendevicemodel_open", "void *", [
+    open: library.bind("xendevicemodel_open", "void *", ["void *", "unsigned int"]) as (
+      log: null,
+      flags: number,
+    ) => Handle | null,
+    close: library.bind("xendevicemodel_close", "int", ["void *"]) as (handle: Handle) => number,
+    injectMsi: library.bind("xendevicemodel_inject_msi", "int", [
       "void *",
-      "unsigned int",
-    ]),
-    close: library.bind<(handle: Handle) => number>("xendevicemodel_close", "int", ["void *"]),
-    injectMsi: library.bind<(handle: Handle, domid: number, address: number, data: number) => number>(
-      "xendevicemodel_inject_msi",
-      "int",
-      ["void *", "uint16_t", "uint64_t", "uint32_t"],
-    ),
+      "uint16_t",
+      "uint64_t",
+      "uint32_t",
+    ]) as (handle: Handle, domid: number, address: number, data: number) => number,
   };
 }
 

@@ -11,18 +11,18 @@ export const libxenevtchnSpec: LibrarySpec = {
 function bindAll(library: SharedLibrary) {
   const port = ["void *", "uint32_t"];
   return {
-    open: library.bind<(log: null, flags: number) => Handle | null>("xenevtchn_open", "void *", [
-      "void *",
-      "unsigned int",
-    ]),
-    close: library.bind<(handle: Handle) => number>("xenevtchn_close", "int", ["void *"]),
-    bindInterdomain: library.bind<(handle: Handle, domid: number, port: number) => number>(
-      "xenevtchn_bind_interdomain",
-      "int",
-      [...port, "uint32_t"],
-    ),
-    notify: library.bind<(handle: Handle, port: number) => number>("xenevtchn_notify", "int", port),
-    unbind: library.bind<(handle: Handle, port: number) => number>("xenevtchn_unbind", "int", port),
+    open: library.bind("xenevtchn_open", "void *", ["void *", "unsigned int"]) as (
+      log: null,
+      flags: number,
+    ) => Handle | null,
+    close: library.bind("xenevtchn_close", "int", ["void *"]) as (handle: Handle) => number,
+    bindInterdomain: library.bind("xenevtchn_bind_interdomain", "int", [...port, "uint32_t"]) as (
+      handle: Handle,
+      domid: number,
+      port: number,
+    ) => number,
+    notify: library.bind("xenevtchn_notify", "int", port) as (handle: Handle, port: number) => number,
+    unbind: library.bind("xenevtchn_unbind", "int", port) as (handle: Handle, port: number) => number,
   };
 }
 

@@ -15,31 +15,33 @@ const protWrite = 2;
 
 function bindAll(library: SharedLibrary) {
   return {
-    open: library.bind<(log: null, flags: number) => Handle | null>("xenforeignmemory_open", "void *", [
+    open: library.bind("xenforeignmemory_open", "void *", ["void *", "unsigned int"]) as (
+      log: null,
+      flags: number,
+    ) => Handle | null,
+    close: library.bind("xenforeignmemory_close", "int", ["void *"]) as (handle: Handle) => number,
+    map: library.bind("xenforeignmemory_map", "void *", [
       "void *",
-      "unsigned int",
-    ]),
-    close: library.bind<(handle: Handle) => number>("xenforeignmemory_close", "int", ["void *"]),
-    map: library.bind<
-      (
-        handle: Handle,
-        domid: number,
-        prot: number,
-        pages: number,
-        frames: Uint32Array,
-        errors: Int32Array,
-      ) => Handle | null
-    >("xenforeignmemory_map", "void *", ["void *", "uint32_t", "int", "size_t", "void *", "void *"]),
-    unmap: library.bind<(handle: Handle, address: Handle, pages: number) => number>(
-      "xenforeignmemory_unmap",
+      "uint32_t",
       "int",
-      ["void *", "void *", "size_t"],
-    ),
-    restrict: library.bindOptional<(handle: Handle, domid: number) => number>(
-      "xenforeignmemory_restrict",
-      "int",
-      ["void *", "uint16_t"],
-    ),
+      "size_t",
+      "void *",
+      "void *",
+    ]) as (
+      handle: Handle,
+      domid: number,
+      prot: number,
+      pages: number,
+      frames: Uint32Array,
+      errors: Int32Array,
+    ) => Handle | null,
+    unmap: library.bind("xenforeignmemory_unmap", "int", ["void *", "void *", "size_t"]) as (
+      handle: Handle,
+      address: Handle,
+      pages: number,
+    ) => number,
+    restrict: library.bindOptional("xenforeignmemory_restrict", "int", ["void *", "uint16_t"]) as
+      ((handle: Handle, domid: number) => number) | undefined,
   };
 }
 

@@ -14,16 +14,27 @@ const noTransaction = 0;
 function bindAll(library: SharedLibrary) {
   const key = ["void *", "uint32_t", "str"];
   return {
-    open: library.bind<(flags: number) => Handle | null>("xs_open", "void *", ["unsigned long"]),
-    close: library.bind<(store: Handle) => void>("xs_close", "void", ["void *"]),
+    open: library.bind("xs_open", "void *", ["unsigned long"]) as (flags: number) => Handle | null,
+    close: library.bind("xs_close", "void", ["void *"]) as (store: Handle) => void,
     /** The value is allocated with malloc, with a NUL behind it: koffi copies and frees it. */
-    read: library.bind<
-      (store: Handle, transaction: number, path: string, length: Uint32Array) => string | null
-    >("xs_read", koffi.disposable("str"), [...key, "void *"]),
-    write: library.bind<
-      (store: Handle, transaction: number, path: string, value: Uint8Array, length: number) => boolean
-    >("xs_write", "bool", [...key, "void *", "unsigned int"]),
-    remove: library.bind<(store: Handle, transaction: number, path: string) => boolean>("xs_rm", "bool", key),
+    read: library.bind("xs_read", koffi.disposable("str"), [...key, "void *"]) as (
+      store: Handle,
+      transaction: number,
+      path: string,
+      length: Uint32Array,
+    ) => string | null,
+    write: library.bind("xs_write", "bool", [...key, "void *", "unsigned int"]) as (
+      store: Handle,
+      transaction: number,
+      path: string,
+      value: Uint8Array,
+      length: number,
+    ) => boolean,
+    remove: library.bind("xs_rm", "bool", key) as (
+      store: Handle,
+      transaction: number,
+      path: string,
+    ) => boolean,
   };
 }
 

@@ -17,10 +17,11 @@ export type LibraryPaths = Readonly<Partial<Record<LibraryName, readonly string[
 /** Handle of a library's own object: a pointer that only the library understands. */
 export type Handle = bigint;
 
-type CFunction = (...args: never[]) => unknown;
+/** A bound function, before its user says what its parameters are. */
+export type CFunction = (...args: never[]) => unknown;
 
 /** What dlopen says when there is no such file: not worth repeating for each soname. When a dependency is missing it names that. */
-const notThere = /cannot open shared object file: No such file/;
+const notThere = "cannot open shared object file: No such file";
 
 /** A loaded shared library. It stays loaded until the process ends. */
 export class SharedLibrary {
@@ -43,7 +44,7 @@ export class SharedLibrary {
         return new SharedLibrary(spec.name, soname, koffi.load(soname));
       } catch (error) {
         const reason = messageOf(error);
-        if (!notThere.test(reason) || reason.includes(".so")) reasons.push(`${soname}: ${reason}`);
+        if (!reason.includes(notThere) || reason.includes(".so")) reasons.push(`${soname}: ${reason}`);
       }
     }
     const tried = `tried ${sonames.join(", ")}`;
@@ -65,16 +66,12 @@ export class SharedLibrary {
   }
 
   /**
-   * The function `symbol`; `result` and `parameters` are C types in koffi's spelling and must be what `F` says.
+   * The function `symbol`; `result` and `parameters` are C types in koffi's spelling and the caller casts the function to what they mean.
    * Throws ERR_LIBRARY_UNSUITABLE when the library does not export it.
    */
-  bind<F extends CFunction>(
-    symbol: string,
-    result: string | koffi.TypeObject,
-    parameters: readonly string[],
-  ): F {
+  bind(symbol: string, result: string | koffi.TypeObject, parameters: readonly string[]): CFunction {
     try {
-      return this.#library.func(symbol, result, [...parameters]) as unknown as F;
+      return this.#library.func(symbol, result, [...parameters]) as CFunction;
     } catch (cause) {
       throw new VmmschedError(
         "ERR_LIBRARY_UNSUITABLE",
@@ -86,13 +83,9 @@ export class SharedLibrary {
   }
 
   /** As {@link bind}, but undefined where the library does not export it. */
-  bindOptional<F extends CFunction>(
-    symbol: string,
-    result: string,
-    parameters: readonly string[],
-  ): F | undefined {
+  bindOptional(symbol: string, result: string, parameters: readonly string[]): CFunction | undefined {
     try {
-      return this.#library.func(symbol, result, [...parameters]) as unknown as F;
+      return this.#library.func(symbol, result, [...parameters]) as CFunction;
     } catch {
       return undefined;
     }

@@ -62,7 +62,7 @@ export class XenHypervisor implements Hypervisor {
   domains(): readonly DomainInfo[] {
     this.#requireOpen();
     const records = this.#list.update();
-    for (let i = 0; i < this.#open.length; i++) this.#open[i]?.noticeMemoryChange();
+    for (const domain of this.#open) domain.noticeMemoryChange();
     return records;
   }
 

@@ -51,7 +51,7 @@ export function compileFake(output: string, ...defines: string[]): string {
 export function describeWith(title: string, missing: string | undefined, suite: () => void): void {
   if (missing === undefined) {
     describe(title, suite);
-  } else if (process.env["CI"]) {
+  } else if (process.env.CI) {
     it(title, () => {
       throw new Error(missing);
     });

@@ -9,46 +9,71 @@ const emulatesLapic = 1;
 /** XEN_X86_EMU_ALL without vPCI: what libxl gives HVM guests. */
 const emulatesPc = 0x3ff;
 
-function bindAll(path: string) {
+/** The test's side of fake-libxen.c. */
+interface FakeCalls {
+  reset(): void;
+  add(id: number, flags: number, emulation: number, uuidByte: number, vcpus: number): void;
+  remove(id: number): void;
+  flags(id: number, flags: number): void;
+  pages(id: number, pages: number): void;
+  offline(id: number, vcpu: number, offline: boolean): void;
+  frameError(frame: number, errno: number): void;
+  frameReadonly(frame: number): void;
+  restrictErrno(errno: number): void;
+  unpauseErrno(errno: number): void;
+  scheduler(id: number): void;
+  pauseCount(id: number): number;
+  pauses(id: number): number;
+  unpauses(id: number): number;
+  mappedPages(): number;
+  restrictedTo(): number;
+  interfacesOpen(): number;
+  memoriesOpen(): number;
+  infolistCalls(): number;
+  notifies(): number;
+  portState(id: number, port: number): number;
+  freePort(id: number, port: number): void;
+  msiData(): number;
+  msiAddress(): number;
+  poke(frame: number, offset: number, value: number): void;
+  peek(frame: number, offset: number): number;
+  context(id: number, vcpu: number, offset: number, low: number, high: number): void;
+}
+
+const definitions: Readonly<Record<keyof FakeCalls, string>> = {
+  reset: "void fake_reset(void)",
+  add: "void fake_add(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t)",
+  remove: "void fake_remove(uint32_t)",
+  flags: "void fake_flags(uint32_t, uint32_t)",
+  pages: "void fake_pages(uint32_t, uint32_t)",
+  offline: "void fake_offline(uint32_t, uint32_t, bool)",
+  frameError: "void fake_frame_error(uint32_t, int)",
+  frameReadonly: "void fake_frame_readonly(uint32_t)",
+  restrictErrno: "void fake_restrict_errno(int)",
+  unpauseErrno: "void fake_unpause_errno(int)",
+  scheduler: "void fake_scheduler(int)",
+  pauseCount: "int fake_pause_count(uint32_t)",
+  pauses: "int fake_pauses(uint32_t)",
+  unpauses: "int fake_unpauses(uint32_t)",
+  mappedPages: "int fake_mapped_pages(void)",
+  restrictedTo: "int fake_restricted_to(void)",
+  interfacesOpen: "int fake_interfaces_open(void)",
+  memoriesOpen: "int fake_memories_open(void)",
+  infolistCalls: "int fake_infolist_calls(void)",
+  notifies: "int fake_notifies(void)",
+  portState: "int fake_port_state(uint32_t, uint32_t)",
+  freePort: "void fake_free_port(uint32_t, uint32_t)",
+  msiData: "uint32_t fake_msi_data(void)",
+  msiAddress: "double fake_msi_address(void)",
+  poke: "void fake_poke(uint32_t, uint32_t, uint32_t)",
+  peek: "uint32_t fake_peek(uint32_t, uint32_t)",
+  context: "void fake_context(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t)",
+};
+
+function bindAll(path: string): FakeCalls {
   const library = koffi.load(path);
-  const f = <F>(definition: string): F => library.func(definition) as unknown as F;
-  return {
-    reset: f<() => void>("void fake_reset(void)"),
-    add: f<(id: number, flags: number, emulation: number, uuidByte: number, vcpus: number) => void>(
-      "void fake_add(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t)",
-    ),
-    remove: f<(id: number) => void>("void fake_remove(uint32_t)"),
-    flags: f<(id: number, flags: number) => void>("void fake_flags(uint32_t, uint32_t)"),
-    pages: f<(id: number, pages: number) => void>("void fake_pages(uint32_t, uint32_t)"),
-    offline: f<(id: number, vcpu: number, offline: boolean) => void>(
-      "void fake_offline(uint32_t, uint32_t, bool)",
-    ),
-    frameError: f<(frame: number, errno: number) => void>("void fake_frame_error(uint32_t, int)"),
-    frameReadonly: f<(frame: number) => void>("void fake_frame_readonly(uint32_t)"),
-    restrictErrno: f<(errno: number) => void>("void fake_restrict_errno(int)"),
-    unpauseErrno: f<(errno: number) => void>("void fake_unpause_errno(int)"),
-    scheduler: f<(id: number) => void>("void fake_scheduler(int)"),
-    pauseCount: f<(id: number) => number>("int fake_pause_count(uint32_t)"),
-    pauses: f<(id: number) => number>("int fake_pauses(uint32_t)"),
-    unpauses: f<(id: number) => number>("int fake_unpauses(uint32_t)"),
-    mappedPages: f<() => number>("int fake_mapped_pages(void)"),
-    restrictedTo: f<() => number>("int fake_restricted_to(void)"),
-    interfacesOpen: f<() => number>("int fake_interfaces_open(void)"),
-    memoriesOpen: f<() => number>("int fake_memories_open(void)"),
-    infolistCalls: f<() => number>("int fake_infolist_calls(void)"),
-    notifies: f<() => number>("int fake_notifies(void)"),
-    portState: f<(id: number, port: number) => number>("int fake_port_state(uint32_t, uint32_t)"),
-    freePort: f<(id: number, port: number) => void>("void fake_free_port(uint32_t, uint32_t)"),
-    msiData: f<() => number>("uint32_t fake_msi_data(void)"),
-    msiAddress: f<() => number>("double fake_msi_address(void)"),
-    poke: f<(frame: number, offset: number, value: number) => void>(
-      "void fake_poke(uint32_t, uint32_t, uint32_t)",
-    ),
-    peek: f<(frame: number, offset: number) => number>("uint32_t fake_peek(uint32_t, uint32_t)"),
-    context: f<(id: number, vcpu: number, offset: number, low: number, high: number) => void>(
-      "void fake_context(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t)",
-    ),
-  };
+  const entries = Object.entries(definitions).map(([name, definition]) => [name, library.func(definition)]);
+  return Object.fromEntries(entries) as FakeCalls;
 }
 
 /** The five libraries, all of them found in one file. */

@@ -44,7 +44,8 @@ describeWith("layouts of Xen's structures", missingXenHeaders(), () => {
     const headers = valuesOfHeaders();
     const domainInfo = domainInfoLayouts.find((layout) => layout.bytes === headers["domainInfo.bytes"]);
     assert.ok(domainInfo, `no layout of ${headers["domainInfo.bytes"]} bytes`);
-    const { versions: _, ...members } = domainInfo;
+    const { versions: known, ...members } = domainInfo;
+    assert.match(known, /4\.\d+/);
     const schedulers = Object.fromEntries(
       Object.entries(schedulerNames).map(([id, name]) => [name, Number(id)]),
     );
