@@ -2,39 +2,34 @@ import js from "@eslint/js";
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-/** Which rooms of the source tree may be entered from where (docs/architecture.md). */
-const rooms = {
-  wiring: {
-    regex: "/(native|plugins|guest-profiles)/",
-    message: "Only core/main.ts names concrete classes.",
-  },
-  otherThanCore: {
-    regex: "/(plugins|guest-profiles)/[^/]+/|/test/",
-    message: "Drivers know core's ports only.",
-  },
-  innerCore: { regex: "/core/(main|cli|cycle)\\b", message: "Drivers know core's ports only." },
-  pastPluginApi: {
-    regex: "/core/(?!plugin-api\\.js$)|/(native|test)/|^\\.\\./(?!\\.\\./core/plugin-api\\.js$)",
-    message: "Plugins know core/plugin-api.js only.",
-  },
-};
+/** A relative import that leaves a folder, from a file `depth` folders below its parent; `except` may be imported. */
+function leaving(depth, except, message) {
+  return { regex: `^(\\.\\./){${depth}}${except === "" ? "" : `(?!${except})`}`, message };
+}
+
+/** Import limits of a folder's files, which lie at several depths below the root (docs/architecture.md has the table). */
+function room(folder, depths, { except, message, more = [], ignores = [] }) {
+  return depths.map((depth) => {
+    const patterns = [leaving(depth, except, message), ...more];
+    return {
+      files: [`${folder}${"/*".repeat(depth)}.ts`],
+      ignores,
+      rules: { "@typescript-eslint/no-restricted-imports": ["error", { patterns }] },
+    };
+  });
+}
 
 const uninjected = {
   selector:
-    "ClassDeclaration:has(> Decorator CallExpression[callee.name=/^(injectable|singleton)$/]) " +
-    "MethodDefinition[kind='constructor'] > FunctionExpression > .params" +
-    ":not(:has(Decorator CallExpression[callee.name='inject']))",
+    "ClassDeclaration:has(> Decorator[expression.callee.name=/^(injectable|singleton)$/]) " +
+    "MethodDefinition[kind='constructor'] > FunctionExpression > " +
+    "*.params:not(:has(> Decorator[expression.callee.name='inject']))",
   message: "Give every constructor parameter of an injectable its @inject(Token): there is no type metadata.",
 };
 const awaiting = {
   selector: "AwaitExpression, ForOfStatement[await=true]",
   message: "This runs while a domain may be paused: no awaiting.",
 };
-
-/** Import limits of the files of a folder. */
-function room(files, patterns, ignores = []) {
-  return { files, ignores, rules: { "@typescript-eslint/no-restricted-imports": ["error", { patterns }] } };
-}
 
 export default defineConfig(
   globalIgnores(["dist/", "coverage/", ".cache/"]),
@@ -47,6 +42,8 @@ export default defineConfig(
     rules: {
       "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports" }],
       "@typescript-eslint/no-empty-function": "off",
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
       // A token is a symbol that bears the name of its interface.
       "@typescript-eslint/no-redeclare": "off",
       "no-redeclare": "off",
@@ -61,13 +58,27 @@ export default defineConfig(
     files: ["core/memory/**", "core/cycle/reconcile*"],
     rules: { "no-restricted-syntax": ["error", uninjected, awaiting] },
   },
-  room(["core/**"], [rooms.wiring], ["core/main.ts"]),
-  room(["native/**"], [rooms.otherThanCore, rooms.innerCore]),
-  room(["guest-profiles/**"], [rooms.pastPluginApi]),
-  room(
-    ["plugins/**"],
-    [rooms.pastPluginApi, { regex: "plugin-api", allowTypeImports: true, message: "Import types only." }],
-  ),
+  room("core", [1, 2, 3], {
+    except: "",
+    message: "Core knows no driver and no plugin: only core/main.ts names them.",
+    ignores: ["core/main.ts"],
+  }),
+  room("native/*", [1, 2, 3], {
+    except: "\\.\\./core/(?!main\\.|cli/|cycle/)",
+    message: "Drivers know core's ports only.",
+  }),
+  room("guest-profiles/*", [1, 2, 3], {
+    except: "\\.\\./core/plugin-api\\.js$",
+    message: "Guest profiles know core/plugin-api.js only.",
+  }),
+  room("plugins/*", [1, 2, 3], {
+    except: "\\.\\./core/plugin-api\\.js$",
+    message: "Policies know core/plugin-api.js only.",
+    more: [
+      { regex: "/core/plugin-api\\.js$", allowTypeImports: true, message: "Policies import types only." },
+      { regex: "^[^.]", message: "Policies are pure: no packages, no I/O." },
+    ],
+  }),
   {
     // Tests hand promises to mocha's describe and it, and look at what a type says cannot be.
     files: ["test/**"],

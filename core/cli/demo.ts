@@ -52,7 +52,7 @@ async function show(record: DemoRecord, options: DemoOptions, terminal: Terminal
   const intervals = Math.ceil((options.seconds * 1e9) / record.host.intervalNs);
   const intervalsPerSlot = Math.ceil(intervals / columns);
   const style: TimelineStyle = {
-    colour: terminal.interactive && options.color && process.env["NO_COLOR"] === undefined,
+    colour: terminal.interactive && options.color && process.env.NO_COLOR === undefined,
     intervalsPerSlot,
     slots: Math.ceil(intervals / intervalsPerSlot),
     ticksPerInterval: record.ticksPerInterval,
@@ -79,13 +79,13 @@ function verdictText(
   const kept = judged.length > 0 && judged.every((each) => each.kept) && complaints.length === 0;
   const lines = [
     "",
-    `By the guests' own counters (ticks of ${String(tickNs / 1e6)} ms), from ${String(reactionIntervals)} intervals after each change:`,
+    `By the guests' own counters (ticks of ${String(tickNs / 1e6)} ms), from ${reactionIntervals} intervals after each change:`,
     ...judged.flatMap(({ domain, process, whileBusy, whileIdle }) => [
       `  ${printable(`${domain} ${process}`)}`,
       `    while others were busy: ${shareText(whileBusy)}; at most ${percent(promise.whileBusyAtMost)} allowed`,
       `    while others were idle: ${shareText(whileIdle)}; at least ${percent(promise.whileIdleAtLeast)} promised`,
     ]),
-    `Complaints of the guests' kernels: ${complaints.length === 0 ? "none" : String(complaints.length)}`,
+    `Complaints of the guests' kernels: ${complaints.length === 0 ? "none" : complaints.length}`,
     ...complaints.map((complaint) => `  ${printable(complaint)}`),
     `Verdict: the policy ${kept ? "held" : "did not hold"}.`,
   ];
@@ -94,7 +94,7 @@ function verdictText(
 
 function shareText(share: Share): string {
   if (share.available === 0) return "no such interval was seen (give more --seconds)";
-  return `${String(share.gained)} of ${String(share.available)} ticks (${percent(ratio(share))})`;
+  return `${share.gained} of ${share.available} ticks (${percent(ratio(share))})`;
 }
 
 function percent(value: number): string {

@@ -38,7 +38,7 @@ function line(row: readonly string[], widths: readonly number[]): string {
 }
 
 function remark(domain: DomainReport): string {
-  return `${printable(domain.name)} (domain ${String(domain.id)}, ${domain.kind}) is unmanaged: ${printable(domain.reason ?? "no reason known")}`;
+  return `${printable(domain.name)} (domain ${domain.id}, ${domain.kind}) is unmanaged: ${printable(domain.reason ?? "no reason known")}`;
 }
 
 /** `12.34` seconds, `1:02:03` from an hour on. */
@@ -56,6 +56,6 @@ function holdOf(process: ProcessReport): string {
   if (counts.size === 1) return counts.has("none") ? "-" : [...counts.keys()].join();
   return [...counts]
     .filter(([hold]) => hold !== "none")
-    .map(([hold, threads]) => `${hold} ${String(threads)}`)
+    .map(([hold, threads]) => `${hold} ${threads}`)
     .join(", ");
 }

@@ -41,24 +41,24 @@ function problemOf(error: ErrorObject): Problem {
   const params = error.params as Readonly<Record<string, unknown>>;
   switch (error.keyword) {
     case "additionalProperties": {
-      const key = String(params["additionalProperty"]);
-      const allowed = Object.keys((error.parentSchema?.["properties"] ?? {}) as object);
+      const key = String(params.additionalProperty);
+      const allowed = Object.keys((error.parentSchema?.properties ?? {}) as object);
       return {
         path: [...path, key],
         text: `unknown key ${quote(key)}${suggestion(key, allowed)}\n${allowedList(allowed)}`,
       };
     }
     case "required":
-      return { path, text: `missing key ${quote(params["missingProperty"])}` };
+      return { path, text: `missing key ${quote(params.missingProperty)}` };
     case "enum": {
-      const allowed = (params["allowedValues"] as readonly unknown[]).map(String);
+      const allowed = (params.allowedValues as readonly unknown[]).map(String);
       return {
         path,
         text: `found ${quote(error.data)}${suggestion(error.data, allowed)}\n${allowedList(allowed)}`,
       };
     }
     case "type":
-      return { path, text: `found ${quote(error.data)}\n${allowedList([String(params["type"])])}` };
+      return { path, text: `found ${quote(error.data)}\n${allowedList([String(params.type)])}` };
     case "minimum":
     case "maximum":
       return { path, text: `found ${quote(error.data)}\n${allowedList([rangeOf(error.parentSchema)])}` };
@@ -79,15 +79,15 @@ export function allowedList(allowed: readonly string[]): string {
 
 /** A value as JSON, shortened. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
+  const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 function rangeOf(schema: ErrorObject["parentSchema"]): string {
-  const [from, to] = [schema?.["minimum"] as unknown, schema?.["maximum"] as unknown];
-  if (from === undefined) return `at most ${String(to)}`;
-  if (to === undefined) return `at least ${String(from)}`;
-  return `${String(from)} to ${String(to)}`;
+  const [from, to] = [schema?.minimum as number | undefined, schema?.maximum as number | undefined];
+  if (from === undefined) return `at most ${to}`;
+  if (to === undefined) return `at least ${from}`;
+  return `${from} to ${to}`;
 }
 
 /** Parts of a JSON pointer; list indices stay strings, which the document accepts as well. */

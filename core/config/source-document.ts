@@ -67,7 +67,7 @@ export function parseSource(file: string, text: string, invalid: ErrorCode): Sou
       const entries = ordered.map(({ path, text: said }) => {
         return `  ${at(offset(path))} ${pointer(path)}\n${said.replace(/^/gm, "    ")}`;
       });
-      const count = entries.length === 1 ? "1 error" : `${String(entries.length)} errors`;
+      const count = entries.length === 1 ? "1 error" : `${entries.length} errors`;
       return new VmmschedError(code, `${count} in ${file}:\n${entries.join("\n")}\n${hint}`, { file });
     },
   };

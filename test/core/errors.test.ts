@@ -5,7 +5,9 @@ import { readInRepository } from "../repository.js";
 describe("errors", () => {
   it("are documented in docs/errors.md: one heading a code, with the sentence of the table below it", () => {
     const documented = [...readInRepository("docs/errors.md").matchAll(/^## (ERR_[A-Z_]+)\n\n(.+)\.$/gm)];
-    const table = Object.fromEntries(documented.map(([, code, sentence]) => [code, sentence]));
+    const table: Readonly<Record<string, string>> = Object.fromEntries(
+      documented.map(([, code = "", sentence = ""]) => [code, sentence]),
+    );
     assert.deepEqual(Object.keys(table), Object.keys(errorTable), "codes, in the order of errorTable");
     for (const [code, meaning] of Object.entries(errorTable)) {
       assert.equal(table[code]?.toLowerCase(), meaning.toLowerCase(), code);
