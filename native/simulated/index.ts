@@ -1,6 +1,8 @@
 import { SimulatedHost, type SimulatedHostOptions } from "./host.js";
 
 export { SimulatedHost, defaultDomains, type DomainSpec, type SimulatedHostOptions } from "./host.js";
+export { DemoGuests } from "./demo.js";
+export { runInRealTime } from "./real-time.js";
 export { SimulatedHypervisor } from "./hypervisor.js";
 export { LinuxMachine, type ProcessSpec, type ProcStat } from "./linux/machine.js";
 export type { ProcEntry } from "./linux/thread.js";

@@ -91,43 +91,33 @@ function int32s(values: readonly number[]): Buffer {
 
 /**
  * Pair compression: codes of characters that occur stand for themselves, each unused code is given to the pair of
- * codes that is the most frequent at that moment.
+ * codes that is the most frequent at that moment. Works on all names as one stream, each ended by a zero.
  */
 function compressNames(texts: readonly string[]): CompressedNames {
-  const key = texts.join("\n");
+  const stream = Uint8Array.from(Buffer.from(texts.join("\0") + "\0", "latin1"));
+  const key = Buffer.from(stream).toString("latin1");
   const known = compressed.get(key);
   if (known !== undefined) return known;
-  const names: Uint8Array[] = texts.map((text) => Uint8Array.from(Buffer.from(text, "latin1")));
   const tokens = Array.from({ length: tokenCount }, () => "");
-  for (const name of names) for (const code of name) tokens[code] = String.fromCharCode(code);
+  for (const code of stream) if (code !== 0) tokens[code] = String.fromCharCode(code);
   const pairs = new Int32Array(tokenCount * tokenCount);
-  for (const name of names) countPairs(pairs, name, 1);
-  for (let code = tokenCount - 1; code >= 0; code--) {
+  let length = replacePair(stream, stream.length, -1, 0, pairs);
+  for (let code = tokenCount - 1; code > 0; code--) {
     if (tokens[code] !== "") continue;
     const best = mostFrequent(pairs);
     if (best < 0) break;
-    const first = best >>> 8;
-    const second = best & 0xff;
-    tokens[code] = (tokens[first] ?? "") + (tokens[second] ?? "");
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i] ?? new Uint8Array();
-      const shorter = replacePair(name, first, second, code);
-      if (shorter === name) continue;
-      countPairs(pairs, name, -1);
-      countPairs(pairs, shorter, 1);
-      names[i] = shorter;
-    }
+    tokens[code] = (tokens[best >>> 8] ?? "") + (tokens[best & 0xff] ?? "");
+    length = replacePair(stream, length, best, code, pairs);
+  }
+  const names: Uint8Array[] = [];
+  for (let from = 0; from < length;) {
+    const end = stream.indexOf(0, from);
+    names.push(stream.slice(from, end));
+    from = end + 1;
   }
   const result = { tokens, names };
   compressed.set(key, result);
   return result;
-}
-
-function countPairs(pairs: Int32Array, name: Uint8Array, by: number): void {
-  for (let i = 0; i + 1 < name.length; i++) {
-    const pair = ((name[i] ?? 0) << 8) | (name[i + 1] ?? 0);
-    pairs[pair] = (pairs[pair] ?? 0) + by;
-  }
 }
 
 /** The commonest pair, or -1 when none occurs twice. */
@@ -144,26 +134,29 @@ function mostFrequent(pairs: Int32Array): number {
   return best;
 }
 
-/** `name` with each pair replaced by `code`; the same array where there is none. */
-function replacePair(name: Uint8Array, first: number, second: number, code: number): Uint8Array {
-  let from = -1;
-  for (let i = 0; i + 1 < name.length; i++) {
-    if (name[i] === first && name[i + 1] === second) {
-      from = i;
-      break;
+/** Replaces `pair` by `code` in place, counts the pairs of what remains, and returns its length. */
+function replacePair(
+  stream: Uint8Array,
+  length: number,
+  pair: number,
+  code: number,
+  pairs: Int32Array,
+): number {
+  pairs.fill(0);
+  let to = 0;
+  let last = 0;
+  for (let from = 0; from < length; from++) {
+    let next = stream[from] ?? 0;
+    if (((next << 8) | (stream[from + 1] ?? 0)) === pair) {
+      next = code;
+      from++;
     }
-  }
-  if (from < 0) return name;
-  const shorter = new Uint8Array(name.length);
-  shorter.set(name.subarray(0, from));
-  let length = from;
-  for (let i = from; i < name.length; i++) {
-    if (name[i] === first && name[i + 1] === second) {
-      shorter[length++] = code;
-      i++;
-    } else {
-      shorter[length++] = name[i] ?? 0;
+    if (last !== 0 && next !== 0) {
+      const at = (last << 8) | next;
+      pairs[at] = (pairs[at] ?? 0) + 1;
     }
+    stream[to++] = next;
+    last = next;
   }
-  return shorter.slice(0, length);
+  return to;
 }
