@@ -70,9 +70,13 @@ export class XenDomain implements Domain {
     return this.#liveRegisters.read(this.#record.maxVcpuId).map((context) => ({ ...context }));
   }
 
-  /** Always the same object, so it must be disposed before the next pause. */
+  /**
+   * Always the same object, so it must be disposed before the next pause. Xen would pause a dying domain too, but nothing
+   * in it runs: one that the last list called ended is ERR_DOMAIN_GONE.
+   */
   pause(): PausedDomain {
     this.#requireAlive();
+    if (this.#record.ended) throw this.#goneError("has ended");
     this.#paused.pause();
     return this.#paused;
   }
@@ -89,12 +93,13 @@ export class XenDomain implements Domain {
 
   /**
    * Lets go of all mappings when the domain has given memory back since the last call: a frame that we hold may
-   * have left it, and Xen cannot hand that frame to anybody while we do. Never during a pause: unmapping takes time.
+   * have left it, and Xen cannot hand that frame to anybody while we do. Likewise when it ended: a destroyed domain
+   * stays as a zombie for as long as a page of it is mapped. Never during a pause: unmapping takes time.
    */
   noticeMemoryChange(): void {
     const shrunk = this.#record.memoryBytes < this.#memoryBytes;
     this.#memoryBytes = this.#record.memoryBytes;
-    if (shrunk || this.#record.gone) this.#memory.forget();
+    if (shrunk || this.#record.ended) this.#memory.forget();
   }
 
   [Symbol.dispose](): void {
@@ -135,8 +140,11 @@ export class XenDomain implements Domain {
 
   #requireAlive(): void {
     if (!this.#closed && !this.#record.gone) return;
+    throw this.#goneError(this.#closed ? "has been closed" : "no longer exists");
+  }
+
+  #goneError(what: string): VmmschedError {
     const domain = this.#record.id;
-    const what = this.#closed ? "has been closed" : "no longer exists";
-    throw new VmmschedError("ERR_DOMAIN_GONE", `domain ${domain} ${what}`, { domain });
+    return new VmmschedError("ERR_DOMAIN_GONE", `domain ${domain} ${what}`, { domain });
   }
 }

@@ -9,6 +9,7 @@ const ENOENT = 2;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
 const id = 3;
+const dying = 1;
 
 const frame = (number: number): Frame => number as Frame;
 const frames = (...numbers: number[]): Frame[] => numbers.map(frame);
@@ -120,6 +121,13 @@ describeWith("foreign memory", missingCompiler(), () => {
     xen.domains();
     assert.equal(fake.calls.mappedPages(), 0);
     assert.equal(domain.memory.u32(frame(1), 0), 0);
+  });
+
+  it("lets go of the pages of a dying domain, which is a zombie until then", () => {
+    domain.memory.u32(frame(1), 0);
+    fake.calls.flags(id, dying);
+    xen.domains();
+    assert.equal(fake.calls.mappedPages(), 0);
   });
 
   it("lets go of the pages of a domain that is gone", () => {

@@ -106,6 +106,14 @@ async function checkGuest(domain: Domain, info: DomainInfo): Promise<void> {
       )
       .join("; ");
   });
+  await check(`${name} modes`, () => {
+    const modes = { user: 0, kernel: 0 };
+    for (let i = 0; i < 200; i++) {
+      using paused = domain.pause();
+      for (const vcpu of paused.vcpus()) modes[vcpu.userMode ? "user" : "kernel"]++;
+    }
+    return JSON.stringify(modes);
+  });
   await check(`${name} page walk agrees with Xen's`, () => {
     const [vcpu] = domain.vcpus();
     assert.ok(vcpu);
@@ -230,6 +238,7 @@ async function main(): Promise<void> {
         return info.cpuTimeNs - beforeNs;
       };
       const withoutNs = await usedNs(0);
+      if (withoutNs > 0.5e9) return "not measured: the guest is busy, so an interrupt costs it nothing more";
       const withNs = await usedNs(100);
       assert.ok(withNs > withoutNs, `CPU time with ${withNs} ns, without ${withoutNs} ns`);
       return `CPU time with 100 interrupts ${withNs / 1e6} ms, without ${withoutNs / 1e6} ms`;
@@ -255,7 +264,7 @@ async function main(): Promise<void> {
   }
   const victim = xen.domains().find(({ name }) => name === options.destroy);
   if (victim !== undefined) {
-    await check(`${victim.name} destroyed while open`, () => {
+    await check(`${victim.name} destroyed while open`, async () => {
       const { id } = victim;
       const domain =
         domains.find(({ info }) => info === victim && info.kind !== "pv")?.domain ?? xen.open(id);
@@ -265,18 +274,20 @@ async function main(): Promise<void> {
       paused.memory.u32(root, 0);
       run("xl", "destroy", victim.name);
       paused[Symbol.dispose]();
+      // The mapped page is there still, and with it the domain, until the next list.
       paused.memory.u32(root, 0);
-      const zombies = run("xl", "list");
-      assert.throws(() => domain.pause(), { code: "ERR_DOMAIN_GONE" });
-      assert.throws(() => domain.vcpus(), /ERR_(DOMAIN_GONE|HYPERVISOR_CALL)/);
-      xen.domains();
-      domain[Symbol.dispose]();
+      const zombie = run("xl", "list").includes("(null)");
+      for (let tries = 0; tries < 20 && xen.domains().some((info) => info.id === id); tries++)
+        await sleep(100);
       assert.equal(
         xen.domains().some((info) => info.id === id),
         false,
-        run("xl", "list"),
       );
-      return zombies.includes("(null)") ? "was a zombie while mapped, vanished when closed" : "vanished";
+      assert.throws(() => domain.pause(), { code: "ERR_DOMAIN_GONE" });
+      assert.throws(() => domain.vcpus(), { code: "ERR_DOMAIN_GONE" });
+      assert.throws(() => domain.memory.u32(root, 0), { code: "ERR_DOMAIN_GONE" });
+      domain[Symbol.dispose]();
+      return zombie ? "was a zombie while mapped, then vanished" : "vanished";
     });
   }
   xen[Symbol.dispose]();

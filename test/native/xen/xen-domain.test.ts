@@ -7,6 +7,8 @@ import { FakeXen } from "./fake-xen.js";
 const EIO = 5;
 const pv = 1;
 const pvh = 2;
+const dying = 1;
+const shutdown = 4;
 
 describeWith("XenDomain", missingCompiler(), () => {
   let fake: FakeXen;
@@ -65,6 +67,18 @@ describeWith("XenDomain", missingCompiler(), () => {
       xen.domains();
       assert.throws(() => domain.pause(), { code: "ERR_DOMAIN_GONE" });
       assert.equal(fake.calls.pauses(pv), 0);
+    });
+
+    it("of a domain that shut down or is dying is refused, and possible again should it be resumed", () => {
+      for (const flags of [shutdown, dying]) {
+        fake.calls.flags(pv, flags);
+        xen.domains();
+        assert.throws(() => domain.pause(), { code: "ERR_DOMAIN_GONE", message: /domain 1 has ended/ });
+      }
+      fake.calls.flags(pv, 0);
+      xen.domains();
+      domain.pause()[Symbol.dispose]();
+      assert.equal(fake.calls.pauses(pv), 1);
     });
 
     it("of a domain that went away while paused ends quietly", () => {
