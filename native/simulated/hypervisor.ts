@@ -12,8 +12,8 @@ import type {
 } from "../../core/hypervisor.js";
 import type { Frame } from "../../core/memory/address.js";
 import type { PhysicalMemory, WritablePhysicalMemory } from "../../core/memory/physical-memory.js";
+import { DomainMemory, PausedMemory } from "./domain-memory.js";
 import type { SimulatedHost } from "./host.js";
-import { PausedMemory } from "./paused-memory.js";
 import type { SimulatedDomain } from "./simulated-domain.js";
 
 /** The driver of a {@link SimulatedHost}: the same view of it that the Xen driver has of Xen. */
@@ -93,7 +93,7 @@ class OpenDomain implements Domain {
     private readonly domain: SimulatedDomain,
     private readonly host: SimulatedHost,
   ) {
-    this.memory = domain.ram;
+    this.memory = new DomainMemory(domain.ram);
     this.#info = new LiveDomainInfo(domain);
     const { paging } = domain.machine;
     this.#contexts = domain.vcpus.map(({ id }) => ({ id, paging, ...domain.machine.registers(id) }));

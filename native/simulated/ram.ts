@@ -83,7 +83,7 @@ export class Ram implements PhysicalMemory {
     return read;
   }
 
-  /** For {@link PausedDomain} only. */
+  /** For a paused domain only: {@link "./domain-memory.js"}. */
   write32(frame: Frame, offset: number, value: number): void {
     const pfn = this.pfn(frame);
     if (pfn < 0)

@@ -22,7 +22,9 @@ const softLockupNs = 22e9;
 
 /** Runs a vCPU from its own time to `endNs` of guest time, or until it halts; returns when that was. */
 export function runVcpu(kernel: Kernel, cpu: Cpu, endNs: number): number {
-  leaveCriticalSection(kernel, cpu);
+  kernel.nowNs = cpu.nowNs;
+  // Whoever holds a lock goes on first; a vCPU that needs it would only spin until then.
+  for (const one of kernel.cpus) leaveCriticalSection(kernel, one);
   while (cpu.nowNs < endNs) {
     kernel.nowNs = cpu.nowNs;
     if (cpu.spin !== undefined || kernel.memory.u32(cpu.rq, rq.lock) !== 0) {
