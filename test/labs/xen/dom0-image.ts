@@ -66,6 +66,7 @@ export async function buildDom0Image(
     .characterDevice("dev/null", 1, 3)
     .copy("init", join(labSources, "images", "dom0", "init"))
     .copy("usr/sbin/lab-agent", join(labSources, "images", "dom0", "agent"))
+    .copy("usr/sbin/guest-clock", join(labSources, "images", "dom0", "guest-clock"))
     .copy("usr/sbin/guest-send", join(labSources, "images", "dom0", "guest-send"))
     .copy("bin/busybox", join(root, "bin", "busybox"))
     .link("bin/sh", "busybox")

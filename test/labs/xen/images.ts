@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { buildDom0Image } from "./dom0-image.js";
 import { buildGuestImages } from "./domu-image.js";
@@ -17,21 +18,26 @@ export interface Images {
   readonly dom0: string;
 }
 
-/** The sources that decide what the images contain. */
+/** The modules that decide what the images contain. */
 const recipes = [
-  "cpio.ts",
-  "dom0-image.ts",
-  "domu-image.ts",
-  "guest-configurations.ts",
-  "images.ts",
-  "kernel-image.ts",
-  "packages.ts",
-];
+  "cpio",
+  "dom0-image",
+  "domu-image",
+  "guest-configurations",
+  "images",
+  "kernel-image",
+  "packages",
+] as const;
 
-/** A short name for the content of these files of the lab (and whatever else matters). */
+/** A compiled module of the lab: what runs decides what is built, and the sources may already be newer. */
+export function compiledModule(name: string): string {
+  return fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+}
+
+/** A short name for the content of files (and whatever else matters). */
 export function contentKey(files: readonly string[], more: readonly string[]): string {
   const hash = createHash("sha256");
-  for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(labSources, file)));
+  for (const file of files) hash.update(`${basename(file)}\0`).update(readFileSync(file));
   for (const text of more) hash.update(`\0${text}`);
   return hash.digest("hex").slice(0, 16);
 }
@@ -39,9 +45,12 @@ export function contentKey(files: readonly string[], more: readonly string[]): s
 function imagesKey(packages: Packages): string {
   const assets = readdirSync(join(labSources, "images"), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(labSources.length + 1))
+    .map((entry) => join(entry.parentPath, entry.name))
     .sort();
-  return contentKey([...recipes, ...assets], [JSON.stringify(packages.versions), process.version]);
+  return contentKey(
+    [...recipes.map(compiledModule), ...assets],
+    [JSON.stringify(packages.versions), process.version],
+  );
 }
 
 /** The compressed hypervisor in the unpacked packages. */

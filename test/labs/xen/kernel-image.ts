@@ -16,7 +16,7 @@ export async function extractKernel(bzImage: string): Promise<Buffer> {
   const image = await readFile(bzImage);
   if (image.toString("latin1", 0x202, 0x206) !== "HdrS")
     throw new Error(`${bzImage}: expected a bzImage ("HdrS" at 0x202)`);
-  const protectedMode = ((image[0x1f1] || 4) + 1) * 512;
+  const protectedMode = (image.readUInt8(0x1f1) + 1) * 512;
   const start = protectedMode + image.readUInt32LE(0x248);
   const length = image.readUInt32LE(0x24c);
   const payload = image.subarray(start, start + length);

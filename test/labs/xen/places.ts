@@ -22,4 +22,4 @@ export const repository = findRepository();
 export const labSources = join(repository, "test", "labs", "xen");
 
 /** Everything the lab downloads, builds and records; safe to delete. */
-export const cache = process.env["VMMSCHED_LAB_CACHE"] ?? join(repository, ".cache", "xen-lab");
+export const cache = process.env.VMMSCHED_LAB_CACHE ?? join(repository, ".cache", "xen-lab");

@@ -10,10 +10,12 @@ import { XenLab } from "./lab.js";
 const usage = `usage: run.js [FILTER]        run the lab tests (files whose name contains FILTER)
        run.js STEP...         restore the lab, carry out the steps in order, end it
   steps: --exec COMMAND       run a line of sh in Dom0 (the code under test is in /opt/vmmsched)
-         --guest NAME COMMAND send a line to a guest's console (start, stop, report, proclist, echo, dmesg)
+         --guest NAME COMMAND send a line to a guest's console (start, stop, report, proclist, echo, dmesg,
+                              adjust)
          --sleep SECONDS
          --console NAME       print a guest's console
-  guests running: pv1, pv2, pvh1; to create: xl create /opt/lab/{pv3,pvh2,odd1}.cfg`;
+  guests running: pv1, pv2, pvh1; to create: xl create /opt/lab/{pv3,pvh2,odd1}.cfg
+  in Dom0: guest-send NAME LINE; guest-clock NAME [align] compares (sets) a guest's clock`;
 
 type Step = (lab: XenLab) => Promise<number>;
 
@@ -54,7 +56,7 @@ function step(name: string, value: string, extra: string | undefined): Step {
 /** The steps in the order of the command line, and what else was on it. */
 function readArguments(args: string[]): { steps: Step[]; others: string[] } {
   const text = { type: "string", multiple: true } as const;
-  const options = { exec: text, guest: text, sleep: text, console: text, help: { type: "boolean" } } as const;
+  const options = { exec: text, guest: text, sleep: text, console: text } as const;
   const { tokens } = parseArgs({ args, options, allowPositionals: true, tokens: true });
   const steps: Step[] = [];
   const others: string[] = [];
@@ -62,7 +64,6 @@ function readArguments(args: string[]): { steps: Step[]; others: string[] } {
     const token = tokens[i];
     if (token?.kind === "positional") others.push(token.value);
     if (token?.kind !== "option") continue;
-    if (token.name === "help" || token.value === undefined) throw new Error(usage);
     const next = tokens[i + 1];
     const takesNext = token.name === "guest" && next?.kind === "positional";
     if (token.name === "guest" && !takesNext) throw new Error(`--guest needs NAME and COMMAND\n${usage}`);
@@ -97,6 +98,10 @@ function runTests(filter: string): Promise<number> {
 }
 
 async function main(): Promise<number> {
+  if (process.argv.includes("--help")) {
+    process.stdout.write(`${usage}\n`);
+    return 0;
+  }
   const { steps, others } = readArguments(process.argv.slice(2));
   if (steps.length === 0) return runTests(others[0] ?? "");
   if (others.length > 0) throw new Error(`not understood: ${others.join(" ")}\n${usage}`);

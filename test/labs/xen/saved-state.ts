@@ -5,7 +5,7 @@ import { diskBytes } from "./code-archive.js";
 import { Dom0 } from "./dom0.js";
 import { Guest } from "./guest.js";
 import { runningGuests } from "./guest-configurations.js";
-import { contentKey, discardOlder, type Images } from "./images.js";
+import { compiledModule, contentKey, discardOlder, type Images } from "./images.js";
 import { Machine } from "./machine.js";
 import { cache } from "./places.js";
 
@@ -26,13 +26,15 @@ async function bringUp(dom0: Dom0, say: (text: string) => void): Promise<void> {
         `${name}: the emulated CPU kills short processes (${forks[0]}); no test can be trusted`,
       );
     await guest.waitFor(/^READY/, patienceMs);
+    const clock = await dom0.run(`guest-clock ${name} align`, { timeoutMs: patienceMs });
+    say(clock.stdout.trim());
     say(`${name} is up after ${seconds()} s`);
   }
 }
 
 /** A file with the running machine (Dom0 and the idle guests); boots and saves one if there is none for these images. */
 export async function ensureSavedState(images: Images, say: (text: string) => void): Promise<string> {
-  const key = contentKey(["saved-state.ts", "machine.ts"], [images.key]);
+  const key = contentKey([compiledModule("saved-state"), compiledModule("machine")], [images.key]);
   const folder = join(cache, `state-${key}`);
   const state = join(folder, "machine.state");
   if (existsSync(state)) return state;

@@ -36,6 +36,13 @@ describe("the Xen lab", () => {
       assert.equal(text, "are you there");
     });
 
+  for (const name of guests)
+    it(`${name}'s clock agrees with Dom0's`, async () => {
+      const { stdout } = await lab.dom0.run(`guest-clock ${name}`);
+      const difference = Number(/by (-?[\d.]+) ms/.exec(stdout)?.[1]);
+      assert.ok(Math.abs(difference) < 25, stdout);
+    });
+
   it("runs commands side by side and keeps their output apart", async () => {
     const runs = ["sleep 2; echo slow; exit 3", "echo fast; echo trouble >&2"];
     const [slow, fast] = await Promise.all(runs.map((command) => lab.dom0.run(command, { mayFail: true })));

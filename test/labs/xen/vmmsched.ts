@@ -1,0 +1,111 @@
+import type { XenLab } from "./lab.js";
+
+/** One JSON line of vmmsched's log. */
+export interface LogLine {
+  readonly event: string;
+  readonly time: string;
+  readonly domain?: string;
+  readonly reason?: string;
+  readonly left?: number;
+  readonly [fact: string]: unknown;
+}
+
+const log = "/tmp/vmmsched.log";
+const exitCode = "/tmp/vmmsched.exit";
+const configuration = "/tmp/vmmsched.yaml";
+/** Node starts slowly under emulation, and each new kernel is studied once. */
+const startTimeoutMs = 180_000;
+const stopTimeoutMs = 60_000;
+
+/** vmmsched running in Dom0, started from a configuration and ended by a signal. */
+export class Vmmsched {
+  private constructor(
+    private readonly lab: XenLab,
+    readonly pid: number,
+  ) {}
+
+  /** Starts `vmmsched run` and waits until it manages these domains. */
+  static async start(lab: XenLab, config: string, managed: readonly string[]): Promise<Vmmsched> {
+    const vmmsched = await Vmmsched.launch(lab, config);
+    await vmmsched.waitForLog((lines) => managed.every((name) => isManaged(lines, name)), startTimeoutMs);
+    return vmmsched;
+  }
+
+  /** Starts `vmmsched run` and does not wait for anything. */
+  static async launch(lab: XenLab, config: string): Promise<Vmmsched> {
+    const command = [
+      `cat > ${configuration} <<'EOC'\n${config}\nEOC`,
+      `rm -f ${exitCode}`,
+      `(node /opt/vmmsched/dist/core/main.js run -c ${configuration} > ${log} 2>&1 & p=$!; echo $p > /tmp/vmmsched.pid; wait $p; echo $? > ${exitCode}) > /dev/null 2>&1 &`,
+      "until [ -s /tmp/vmmsched.pid ]; do usleep 20000; done",
+      "cat /tmp/vmmsched.pid; rm /tmp/vmmsched.pid",
+    ].join("\n");
+    const { stdout } = await lab.dom0.run(command);
+    return new Vmmsched(lab, Number(stdout.trim()));
+  }
+
+  async logLines(): Promise<readonly LogLine[]> {
+    const { stdout } = await this.lab.dom0.run(`cat ${log}`);
+    return stdout
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** Waits until the log satisfies `ready`; throws with its end otherwise. */
+  async waitForLog(
+    ready: (lines: readonly LogLine[]) => boolean,
+    timeoutMs: number,
+  ): Promise<readonly LogLine[]> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const lines = await this.logLines();
+      if (ready(lines)) return lines;
+      if (Date.now() > deadline || (await this.exitCode()) !== undefined) {
+        const { stdout } = await this.lab.dom0.run(`tail -n 20 ${log}`);
+        throw new Error(
+          `vmmsched did not get there within ${String(timeoutMs)} ms; the end of its log:\n${stdout}`,
+        );
+      }
+      await sleepMs(500);
+    }
+  }
+
+  async signal(name: "TERM" | "INT" | "KILL"): Promise<void> {
+    await this.lab.dom0.run(`kill -${name} ${String(this.pid)}`, { mayFail: true });
+  }
+
+  /** Its exit code once it has ended. */
+  async exitCode(): Promise<number | undefined> {
+    const { stdout } = await this.lab.dom0.run(`cat ${exitCode} 2>/dev/null`, { mayFail: true });
+    return stdout.trim() === "" ? undefined : Number(stdout.trim());
+  }
+
+  /** SIGTERM, then the exit code. */
+  async stop(): Promise<number> {
+    await this.signal("TERM");
+    return this.waitForExit();
+  }
+
+  async waitForExit(): Promise<number> {
+    const deadline = Date.now() + stopTimeoutMs;
+    for (;;) {
+      const code = await this.exitCode();
+      if (code !== undefined) return code;
+      if (Date.now() > deadline)
+        throw new Error(`vmmsched did not end within ${String(stopTimeoutMs)} ms of its signal`);
+      await sleepMs(200);
+    }
+  }
+}
+
+/** Is the domain of this name managed, by the last word of the log on it? */
+export function isManaged(lines: readonly LogLine[], domain: string): boolean {
+  const about = ["domain-appeared", "domain-attached", "domain-unmanaged", "domain-gone"];
+  const last = lines.findLast((line) => line.domain === domain && about.includes(line.event));
+  return last?.event === "domain-attached";
+}
+
+export function sleepMs(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
