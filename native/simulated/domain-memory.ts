@@ -35,7 +35,8 @@ export class PausedMemory extends DomainMemory implements WritablePhysicalMemory
   }
 
   write32(frame: Frame, offset: number, value: number): void {
-    if (!this.#open) throw new VmmschedError("ERR_FRAME_UNWRITABLE", "the domain is not paused any more", { frame });
+    if (!this.#open)
+      throw new VmmschedError("ERR_FRAME_UNWRITABLE", "the domain is not paused any more", { frame });
     this.#writable.write32(frame, offset, value);
   }
 

@@ -9,7 +9,7 @@ export function runInRealTime(host: SimulatedHost): Disposable {
   let before = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    host.advance(Math.min((now - before) * 1e6, longestStepNs));
+    host.advance(Math.min(Math.round((now - before) * 1e6), longestStepNs));
     before = now;
   }, stepMs);
   timer.unref();

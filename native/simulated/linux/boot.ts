@@ -2,7 +2,7 @@ import type { PagingMode } from "../../../core/memory/paging.js";
 import { debian61 } from "../layouts/debian-6.1.js";
 import type { Ram } from "../ram.js";
 import { GuestConsole } from "./console.js";
-import { TASK_IDLE, TASK_RUNNING, TICK_NSEC } from "./constants.js";
+import { TASK_RUNNING, TICK_NSEC } from "./constants.js";
 import { copyProcess } from "./fork.js";
 import { imageBytes, loadKernelImage, physicalStart } from "./kernel-image.js";
 import { KernelMemory, startKernelMap } from "./kernel-memory.js";
@@ -15,17 +15,16 @@ import { PageAllocator } from "./page-allocator.js";
 import { PageTables } from "./page-tables.js";
 import type { Random } from "./random.js";
 import { RbTree } from "./rbtree.js";
-import { wakeUpNewTask } from "./schedule.js";
+import { startThreads } from "./rest-init.js";
 import { Slab } from "./slab.js";
 import { sections } from "./symbols.js";
 import type { Thread } from "./thread.js";
 import { Timers } from "./timers.js";
-import { cycle, waitForever, type Program } from "./workload.js";
+import { waitForever } from "./workload.js";
 
 const pageBytes = 4096;
 const largePageBytes = 0x200000;
 const imagePfn = physicalStart / pageBytes;
-/** The first MiB belongs to the firmware. */
 const firstFreePfn = imagePfn + imageBytes / pageBytes;
 
 /** Where this kernel's areas lie before KASLR. */
@@ -203,56 +202,4 @@ function bringUpCpu(kernel: Kernel, id: number, options: LinuxOptions): void {
   memory.w64(cpu.cfs, cfsRq.rq, queue);
   memory.w64(cpu.cfs, cfsRq.min_vruntime, -(2 ** 20));
   memory.w64(area, perCpu("current_task"), idle.va);
-}
-
-/** rest_init: init, kthreadd and the kernel threads that every kernel has. */
-function startThreads(kernel: Kernel): void {
-  const start = (
-    comm: string,
-    kind: "process" | "kernel",
-    program: Program,
-    parent: Thread | undefined,
-    boundTo?: number,
-  ): Thread => {
-    const bound = boundTo === undefined ? {} : { boundTo };
-    const sleep = kind === "kernel" && comm !== "kthreadd" ? { sleepState: TASK_IDLE } : {};
-    const thread = copyProcess(kernel, { comm, kind, program, parent, ...bound, ...sleep });
-    const [cpu] = kernel.cpus;
-    if (cpu !== undefined) wakeUpNewTask(kernel, cpu, thread.va);
-    return thread;
-  };
-  start(
-    "systemd",
-    "process",
-    cycle([{ kind: "sleep", ns: 1e9 }, { kind: "run", ns: 3e4 }, { kind: "reap" }]),
-    kernel.initTask,
-  );
-  const kthreadd = start("kthreadd", "kernel", waitForever(), kernel.initTask);
-  for (const comm of ["rcu_gp", "rcu_par_gp", "netns", "mm_percpu_wq", "rcu_tasks_kthre"])
-    start(comm, "kernel", waitForever(), kthreadd);
-  for (const cpu of kernel.cpus) {
-    for (const comm of ["ksoftirqd", "migration", "cpuhp"])
-      start(`${comm}/${String(cpu.id)}`, "kernel", waitForever(), kthreadd, cpu.id);
-    start(
-      `kworker/${String(cpu.id)}:1`,
-      "kernel",
-      cycle([
-        { kind: "sleep", ns: 2e9 },
-        { kind: "run", ns: 2e4 },
-      ]),
-      kthreadd,
-      cpu.id,
-    );
-  }
-  start(
-    "rcu_preempt",
-    "kernel",
-    cycle([
-      { kind: "sleep", ns: 4e8 },
-      { kind: "run", ns: 5e3 },
-    ]),
-    kthreadd,
-  );
-  for (const comm of ["kdevtmpfs", "kauditd", "khungtaskd", "oom_reaper", "kcompactd0", "kswapd0"])
-    start(comm, "kernel", waitForever(), kthreadd);
 }

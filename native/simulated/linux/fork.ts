@@ -33,7 +33,7 @@ export interface CloneArgs {
 export function copyProcess(
   kernel: Kernel,
   args: CloneArgs,
-  at: { va: number; signal: number; sighand: number } | undefined = undefined,
+  at?: { va: number; signal: number; sighand: number },
 ): Thread {
   const va = at?.va ?? kernel.slabs.task.alloc();
   const isKernel = args.kind === "kernel" || args.kind === "idle";

@@ -5,10 +5,7 @@ const pageBytes = 4096;
 
 /** alloc_thread_stack_node: four pages from anywhere, mapped side by side in the vmalloc area, with a hole after them. */
 export function allocStack(kernel: Kernel): { stack: number; pages: readonly number[] } {
-  let stack = kernel.freeStacks.pop();
-  if (stack === undefined) {
-    stack = kernel.vmallocBase + kernel.nextStack++ * 2 * THREAD_SIZE;
-  }
+  const stack = kernel.freeStacks.pop() ?? kernel.vmallocBase + kernel.nextStack++ * 2 * THREAD_SIZE;
   const pages: number[] = [];
   for (let at = 0; at < THREAD_SIZE; at += pageBytes) {
     const pfn = kernel.allocator.page();

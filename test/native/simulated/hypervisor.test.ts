@@ -54,14 +54,11 @@ describe("SimulatedHypervisor", () => {
     using view = new GuestView(host, "guest");
     // @ts-expect-error: memory of a domain that is not paused has no write32
     assert.equal(typeof (view.domain.memory.write32 as unknown), "undefined");
-    let kept: PausedDomain | undefined;
-    {
-      using paused = view.domain.pause();
-      kept = paused;
-      paused.memory.write32(0 as Frame, 0, 1);
-    }
+    const kept: PausedDomain = view.domain.pause();
+    kept.memory.write32(0 as Frame, 0, 1);
+    kept[Symbol.dispose]();
     assert.throws(() => {
-      kept?.memory.write32(0 as Frame, 0, 2);
+      kept.memory.write32(0 as Frame, 0, 2);
     }, failsWith("ERR_FRAME_UNWRITABLE"));
   });
 
@@ -71,9 +68,12 @@ describe("SimulatedHypervisor", () => {
     using pvh = new GuestView(host, "web");
     using pausedPv = pv.domain.pause();
     using pausedPvh = pvh.domain.pause();
-    assert.deepEqual([pausedPv.interrupt, pausedPvh.eventChannel], [undefined, undefined]);
+    assert.deepEqual([typeof pausedPv.interrupt, typeof pausedPvh.interrupt], ["undefined", "function"]);
+    assert.deepEqual(
+      [typeof pausedPv.eventChannel, typeof pausedPvh.eventChannel],
+      ["function", "undefined"],
+    );
     assert.equal(pausedPv.eventChannel?.(), pausedPv.eventChannel?.(), "opened once");
-    assert.ok(pausedPvh.interrupt);
   });
 
   it("refuses frames that do not exist, and PV page tables", () => {
