@@ -4,12 +4,15 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { container as root, type DependencyContainer } from "tsyringe";
+import { createSimulatedHost, DemoGuests, runInRealTime, SimulatedHypervisor } from "../native/simulated/index.js";
 import { openXen, xenDoctor } from "../native/xen/index.js";
 import { Clock, hostClock } from "./clock.js";
 import type { Composition } from "./cli/composition.js";
+import { demoHost } from "./cli/demo-host.js";
 import { runCli } from "./cli/program.js";
-import { loadConfig, type LoadedConfig } from "./config/load.js";
+import { checkConfig, loadConfig, type LoadedConfig } from "./config/load.js";
 import type { DriverName } from "./config/schema.js";
+import { parseSource } from "./config/source-document.js";
 import { Cycle } from "./cycle/cycle.js";
 import { CycleOptions } from "./cycle/cycle-options.js";
 import { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
@@ -25,6 +28,9 @@ import { loadPlugins } from "./plugins/load.js";
 /** Folder of the built program: this file lies in its core/. */
 const built = join(dirname(fileURLToPath(import.meta.url)), "..");
 const pluginFolders = [join(built, "plugins"), join(built, "guest-profiles")];
+
+/** Guests that have just been started are not yet what they will be. */
+const simulatedHeadStartNs = 1e9;
 
 /** What a container is made of; everything else it makes itself. */
 interface Parts {
@@ -44,7 +50,8 @@ async function compose({ config, hypervisor, clock, log }: Parts): Promise<Depen
   container.registerInstance<CycleOptions>(CycleOptions, cycleOptions(config));
   container.registerInstance<GuestProfiles>(GuestProfiles, profiles);
   container.registerInstance<Policies>(Policies, policies);
-  for (const single of [DomainRegistry, PolicyRunner, EditLog, Cycle]) container.registerSingleton<object>(single);
+  for (const single of [DomainRegistry, PolicyRunner, EditLog, Cycle])
+    container.registerSingleton<object>(single);
   return container;
 }
 
@@ -55,11 +62,21 @@ function cycleOptions({ values }: LoadedConfig): CycleOptions {
 
 function openHypervisor(driver: DriverName): Hypervisor {
   if (driver === "xen") return openXen();
-  throw new Error("not yet");
+  const host = createSimulatedHost();
+  host.advance(simulatedHeadStartNs);
+  runInRealTime(host);
+  return new SimulatedHypervisor(host);
 }
 
+/** What `vmmsched demo` runs with. */
+const demoConfig = {
+  driver: "simulated",
+  policies: [{ name: "idle-only", options: { background: [{ domain: "batch", process: "backup" }] } }],
+};
+
 const composition: Composition = {
-  version: (JSON.parse(readFileSync(join(built, "..", "package.json"), "utf8")) as { version: string }).version,
+  version: (JSON.parse(readFileSync(join(built, "..", "package.json"), "utf8")) as { version: string })
+    .version,
 
   config: loadConfig,
 
@@ -76,8 +93,17 @@ const composition: Composition = {
 
   doctor: () => Promise.resolve(xenDoctor()),
 
-  demoHost() {
-    throw new Error("not yet");
+  async demoHost() {
+    const guests = new DemoGuests();
+    const config = checkConfig(parseSource("(demo)", JSON.stringify(demoConfig), "ERR_CONFIG_INVALID"));
+    const container = await compose({ config, hypervisor: guests.hypervisor, clock: guests.clock, log: silentLog });
+    guests.advance(simulatedHeadStartNs);
+    await container.resolve(DomainRegistry).attachAll(guests.clock.nowNs());
+    const cycle = container.resolve(Cycle);
+    const tick = () => {
+      cycle.tick();
+    };
+    return demoHost(guests, cycleOptions(config).intervalNs, tick, cycle.host);
   },
 };
 

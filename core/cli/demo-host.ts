@@ -1,3 +1,5 @@
+import type { HostSnapshot } from "../policy.js";
+
 /** A process of the demonstration. */
 export interface DemoProcess {
   readonly domain: string;
@@ -31,4 +33,37 @@ export interface DemoHost extends Disposable {
   held(): readonly { readonly domain: string; readonly process: string }[];
   /** What the guests' kernels have complained about so far. */
   guestComplaints(): readonly string[];
+}
+
+/** The guests of the demonstration, without the scheduler. */
+export interface DemoGuests extends Disposable {
+  readonly processes: readonly DemoProcess[];
+  readonly tickNs: number;
+  advance(ns: number): void;
+  cpuTicks(): readonly ProcessTicks[];
+  complaints(): readonly string[];
+}
+
+/** Puts a scheduler on the guests: `tick` runs one of its cycles, `host` is its view of the host after it. */
+export function demoHost(guests: DemoGuests, intervalNs: number, tick: () => void, host: HostSnapshot): DemoHost {
+  return {
+    processes: guests.processes,
+    intervalNs,
+    tickNs: guests.tickNs,
+    advance: (ns) => {
+      guests.advance(ns);
+    },
+    tick,
+    cpuTicks: () => guests.cpuTicks(),
+    held: () =>
+      host.domains.flatMap((domain) =>
+        domain.processes
+          .filter((process) => process.threads.some((thread) => thread.hold !== "none"))
+          .map((process) => ({ domain: domain.name, process: process.name })),
+      ),
+    guestComplaints: () => guests.complaints(),
+    [Symbol.dispose]: () => {
+      guests[Symbol.dispose]();
+    },
+  };
 }

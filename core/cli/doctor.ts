@@ -10,6 +10,9 @@ Examples:
   vmmsched doctor
   vmmsched doctor --json | jq '.checks[] | select(.ok | not)'`;
 
+/** Below the verdict on a check. */
+const indent = " ".repeat(9);
+
 /** `vmmsched doctor`: what this machine can do, and the command that mends each thing that is missing. */
 export const doctorCommand: CommandBuilder = (composition, terminal, finish) =>
   new Command("doctor")
@@ -23,7 +26,7 @@ export const doctorCommand: CommandBuilder = (composition, terminal, finish) =>
     });
 
 function paragraph({ name, ok, found, mend }: Check): string {
-  const lines = [`${ok ? "ok     " : "missing"}  ${name}: ${printable(found)}`];
-  if (!ok && mend !== undefined) lines.push(`         mend: ${mend}`);
-  return `${wrapLines(lines.join("\n"))}\n`;
+  const text = `${name}: ${printable(found)}${ok || mend === undefined ? "" : `\nmend: ${mend}`}`;
+  const indented = wrapLines(text.replace(/^/gm, indent));
+  return `${(ok ? "ok" : "missing").padEnd(indent.length)}${indented.slice(indent.length)}\n`;
 }

@@ -53,9 +53,11 @@ export class SchedulerLoop {
 
   async #run(): Promise<void> {
     try {
+      let dueNs = this.clock.nowNs();
       while (this.#stop === undefined) {
-        const dueNs = this.clock.nowNs() + this.options.intervalNs;
         this.cycle.tick();
+        // On a grid, so that the time a tick takes does not add up; ticks that were missed are not made up for.
+        dueNs = Math.max(dueNs + this.options.intervalNs, this.clock.nowNs());
         await this.#pauseUntil(dueNs);
       }
     } finally {

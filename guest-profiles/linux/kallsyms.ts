@@ -9,6 +9,9 @@ export type Symbols = ReadonlyMap<string, GuestVa>;
 const digits = Buffer.from("0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00", "latin1");
 const tokenCount = 256;
 const digitZero = 0x30;
+/** Bounds of num_syms: a search back from the token table tries every word that lies between them. */
+const fewestSymbols = 128;
+const mostSymbols = 1_000_000;
 /** Names looked at between two turns of the event loop: other domains are served meanwhile. */
 const namesAtOnce = 8192;
 
@@ -71,7 +74,7 @@ function tableStart(bytes: Buffer, zeroToken: number): number {
 function locate(bytes: Buffer, tokenTable: number, tokens: readonly Buffer[]): KallsymsTables | undefined {
   for (let at = tokenTable - 16; at >= 8; at -= 8) {
     const symbolCount = bytes.readUInt32LE(at);
-    if (symbolCount < 1000 || symbolCount > 1_000_000 || bytes.readUInt32LE(at + 4) !== 0) continue;
+    if (symbolCount < fewestSymbols || symbolCount > mostSymbols || bytes.readUInt32LE(at + 4) !== 0) continue;
     if (bytes.readUInt32LE(at - 4) !== 0xffffffff || (bytes.readUInt32LE(at - 8) & 0xfff) !== 0) continue;
     const offsets = at - 8 - align8(symbolCount * 4);
     if (offsets < 0 || !namesFit(bytes, at + 8, symbolCount, tokenTable)) continue;

@@ -6,6 +6,7 @@ import {
   type GuestVa,
   type PagingMode,
   type PhysicalMemory,
+  type PresentPage,
   type VcpuContext,
 } from "../../core/plugin-api.js";
 
@@ -52,28 +53,40 @@ export interface KernelRoot {
 }
 
 /**
- * Copies the kernel's read-only data through a page table that a vCPU uses now. What a live page table maps is the
- * running kernel: a copy left in RAM by an earlier boot can never be taken for it. Undefined where it maps none.
+ * Copies the kernel's read-only data through a page table that a vCPU uses now; a kernel that does not protect its data
+ * (CONFIG_STRICT_KERNEL_RWX off) is copied whole. What a live page table maps is the running kernel: a copy left in RAM
+ * by an earlier boot can never be taken for it. Undefined where it maps none.
  */
-export async function readKernelImage(memory: PhysicalMemory, { root, paging }: KernelRoot): Promise<KernelImage | undefined> {
-  const frames: Frame[] = [];
-  const segments: { va: GuestVa; at: number; length: number }[] = [];
-  for (const page of presentPages(memory, paging, root, imageFrom, imageTo)) {
-    if (page.writable || page.executable) continue;
-    const last = segments.at(-1);
-    if (last !== undefined && last.va + last.length === page.va) last.length += pageBytes;
-    else segments.push({ va: page.va as GuestVa, at: frames.length * pageBytes, length: pageBytes });
-    frames.push(page.frame);
-    if (frames.length % 1024 === 0) await setImmediate();
+export async function readKernelImage(memory: PhysicalMemory, from: KernelRoot): Promise<KernelImage | undefined> {
+  const all: PresentPage[] = [];
+  for (const page of presentPages(memory, from.paging, from.root, imageFrom, imageTo)) {
+    all.push(page);
+    if (all.length % 1024 === 0) await setImmediate();
   }
-  if (frames.length < fewestPages) return undefined;
-  const bytes = Buffer.alloc(frames.length * pageBytes);
-  for (let from = 0; from < frames.length; from += framesAtOnce) {
-    const batch = frames.slice(from, from + framesAtOnce);
+  const readOnly = all.filter((page) => !page.writable && !page.executable);
+  const pages = readOnly.length < fewestPages ? all : readOnly;
+  return pages.length < fewestPages ? undefined : copy(memory, from, pages);
+}
+
+async function copy(memory: PhysicalMemory, { root, paging }: KernelRoot, pages: readonly PresentPage[]): Promise<KernelImage> {
+  const bytes = Buffer.alloc(pages.length * pageBytes);
+  for (let from = 0; from < pages.length; from += framesAtOnce) {
+    const batch = pages.slice(from, from + framesAtOnce).map((page) => page.frame);
     memory.readFrames(batch, bytes.subarray(from * pageBytes, (from + batch.length) * pageBytes));
     await setImmediate();
   }
-  return new KernelImage(memory, root, paging, bytes, segments);
+  return new KernelImage(memory, root, paging, bytes, segmentsOf(pages));
+}
+
+/** Runs of pages whose addresses follow each other. */
+function segmentsOf(pages: readonly PresentPage[]): readonly Segment[] {
+  const segments: { va: GuestVa; at: number; length: number }[] = [];
+  for (const [i, page] of pages.entries()) {
+    const last = segments.at(-1);
+    if (last !== undefined && last.va + last.length === page.va) last.length += pageBytes;
+    else segments.push({ va: page.va as GuestVa, at: i * pageBytes, length: pageBytes });
+  }
+  return segments;
 }
 
 /**

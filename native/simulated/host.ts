@@ -96,7 +96,7 @@ export class SimulatedHost {
 
   /** Lets `ns` of virtual time pass. */
   advance(ns: number): void {
-    const endNs = this.#nowNs + ns;
+    const endNs = this.#nowNs + Math.round(ns);
     while (this.#nowNs < endNs) {
       const next = Math.min(endNs, (Math.floor(this.#nowNs / quantumNs) + 1) * quantumNs);
       this.#scheduler.runQuantum(this.domains, this.#nowNs, next);
