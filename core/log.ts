@@ -25,7 +25,7 @@ export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
  * are not lost.
  */
 export function createLog(level: LogLevel, write?: (line: string) => void): Log {
-  const destination = write === undefined ? pino.destination({ dest: 1, sync: true }) : { write };
+  const destination = write === undefined ? standardOutput() : { write };
   const log = pino(
     {
       level,
@@ -52,6 +52,13 @@ export function createLog(level: LogLevel, write?: (line: string) => void): Log 
       log.error(fields, message);
     },
   };
+}
+
+/** A log that cannot be written (reader gone, disk full) must not end the scheduling. */
+function standardOutput(): pino.DestinationStream {
+  const destination = pino.destination({ dest: 1, sync: true });
+  destination.on("error", () => undefined);
+  return destination;
 }
 
 /** A log that keeps nothing, for commands whose output is not a log. */

@@ -6,8 +6,9 @@ export interface Terminal {
   readonly interactive: boolean;
 }
 
-/** The process's own terminal. */
+/** The process's own terminal. A command whose reader goes away (`vmmsched ps | head`) ends quietly, with exit code 1. */
 export function processTerminal(): Terminal {
+  process.stdout.once("error", () => process.exit(1));
   return {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
