@@ -1,4 +1,4 @@
-import type { Domain, PausedDomain } from "./hypervisor.js";
+import type { Domain } from "./hypervisor.js";
 import type { GuestVa } from "./memory/address.js";
 import type { EditTransaction } from "./memory/edit-transaction.js";
 import type { SnapshotBuilder } from "./snapshot/snapshot-builder.js";
@@ -54,9 +54,10 @@ export interface GuestKernel extends Disposable {
   scan(into: SnapshotBuilder): void;
   /**
    * Begins `edit` with the kernel's own address space and stages a change, after looking again at everything it depends
-   * on; the caller commits it. Runs while the domain is paused: no allocation, no I/O.
+   * on. The caller plans twice: while the guest runs, to learn whether and where there is something to write, and again
+   * while it is paused, to commit. So a plan binds to nothing, and the second time allocates nothing.
    */
-  plan(change: TaskChange, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow;
+  plan(change: TaskChange, edit: EditTransaction): "planned" | NotNow;
 }
 
 /** A plugin that knows one family of guest operating systems. */

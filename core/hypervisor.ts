@@ -57,8 +57,6 @@ export interface PausedDomain extends Disposable {
   vcpus(): readonly VcpuContext[];
   /** Raises `vector` on the vCPU with this local APIC id. Absent where the driver cannot inject interrupts. */
   interrupt?(apicId: number, vector: number): void;
-  /** Opens (once) our event channel into the guest. Absent where the guest has none. */
-  eventChannel?(): GuestEventChannel;
 }
 
 /** One running virtual machine. */
@@ -67,6 +65,10 @@ export interface Domain extends Disposable {
   readonly memory: PhysicalMemory;
   /** Online vCPUs in order of their ids. */
   vcpus(): readonly VcpuContext[];
+  /** Opens (once) our event channel into the guest; not for a pause, it takes time. Absent where the guest has none. */
+  eventChannel?(): GuestEventChannel;
+  /** Does ahead of a pause what the first write to `frame` would do in it. Throws ERR_FRAME_UNWRITABLE. Changes nothing. */
+  prepareWrite?(frame: Frame): void;
   /** Pauses it; throws ERR_DOMAIN_GONE when there is nothing left to pause. */
   pause(): PausedDomain;
   /** Weight and cap in the VM scheduler; undefined where the host's scheduler has none. */

@@ -22,7 +22,7 @@ export type ChangeOutcome = EditOutcome | NotNow;
 
 /**
  * One tick: scan every managed domain, let the policies decide, reconcile their wishes with what is, then pause the
- * domains with changes, edit, resume. With `pause: early` the pause begins before the scan and covers all domains.
+ * domains with changes that can be made, edit, resume. With `pause: early` the pause begins before the scan and covers all domains.
  */
 @injectable()
 export class Cycle {
@@ -33,6 +33,7 @@ export class Cycle {
   readonly #deltas: CpuTimeDeltas;
   readonly #wishedHolds: Uint8Array;
   readonly #changes: Changes;
+  readonly #ready: Int32Array;
   readonly #edit = new EditTransaction();
   readonly #change: { -readonly [Key in keyof TaskChange]: TaskChange[Key] } = { kind: "hold", address: nullVa, id: 0, startTimeNs: 0 };
   readonly #paused: PausedDomain[] = [];
@@ -52,6 +53,7 @@ export class Cycle {
     this.#deltas = new CpuTimeDeltas(options.maxTasks);
     this.#wishedHolds = new Uint8Array(options.maxTasks);
     this.#changes = new Changes(options.maxTasks);
+    this.#ready = new Int32Array(options.maxTasks);
   }
 
   /** Runs one tick. With `releaseAll` no policy is asked and everything is released. */
@@ -128,15 +130,18 @@ export class Cycle {
   }
 
   #applyTo(domain: ManagedDomain, kernel: GuestKernel, from: number, to: number): void {
-    const already = this.#pausedOf(domain);
+    const already = this.#paused[domain.slot];
     if (already !== undefined) {
-      this.#editPaused(kernel, already, from, to, this.#pausedSinceNs);
+      for (let i = from; i < to; i++) this.#ready[i - from] = i;
+      this.#editPaused(kernel, already, to - from, this.#pausedSinceNs);
       return;
     }
+    const ready = this.#prepare(domain, kernel, from, to);
+    if (ready === 0) return;
     const sinceNs = this.clock.nowNs();
     try {
       using paused = domain.domain.pause();
-      this.#editPaused(kernel, paused, from, to, sinceNs);
+      this.#editPaused(kernel, paused, ready, sinceNs);
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
       this.editLog.failed(domain, error);
@@ -144,18 +149,45 @@ export class Cycle {
     this.pauses.record(this.clock.nowNs() - sinceNs, this.options.pauseBudgetNs);
   }
 
-  /** Plans and commits one change after the other; what the budget leaves undone comes again with the next tick. */
-  #editPaused(kernel: GuestKernel, paused: PausedDomain, from: number, to: number, sinceNs: number): void {
+  /**
+   * Plans each change on the running guest: what cannot be done now needs no pause, and what can has its frames made
+   * ready. Fills `#ready` with the indices of the latter and returns how many there are.
+   */
+  #prepare(domain: ManagedDomain, kernel: GuestKernel, from: number, to: number): number {
+    let count = 0;
     for (let i = from; i < to; i++) {
-      if (i > from && this.clock.nowNs() - sinceNs > this.options.pauseBudgetNs) return;
-      const row = this.#changes.rows[i] ?? 0;
-      this.#change.kind = this.#changes.holds[i] === 1 ? "hold" : "release";
-      this.#change.address = (this.columns.address[row] ?? 0) as GuestVa;
-      this.#change.id = this.columns.id[row] ?? 0;
-      this.#change.startTimeNs = this.columns.startTimeNs[row] ?? 0;
-      const planned = kernel.plan(this.#change, paused, this.#edit);
-      this.editLog.note(row, this.#change.kind, planned === "planned" ? this.#edit.commit() : planned);
+      try {
+        const planned = kernel.plan(this.#changeAt(i), this.#edit);
+        if (planned === "planned") {
+          this.#edit.prepareWrites(domain.domain);
+          this.#ready[count++] = i;
+        } else this.editLog.note(this.#changes.rows[i] ?? 0, this.#change.kind, planned);
+      } catch (error) {
+        if (!isVmmschedError(error)) throw error;
+        this.editLog.failed(domain, error);
+      }
     }
+    return count;
+  }
+
+  /** Plans again and commits the first `count` changes of `#ready`; what the budget leaves undone comes again with the next tick. */
+  #editPaused(kernel: GuestKernel, paused: PausedDomain, count: number, sinceNs: number): void {
+    for (let next = 0; next < count; next++) {
+      if (next > 0 && this.clock.nowNs() - sinceNs > this.options.pauseBudgetNs) return;
+      const i = this.#ready[next] ?? 0;
+      const planned = kernel.plan(this.#changeAt(i), this.#edit);
+      this.editLog.note(this.#changes.rows[i] ?? 0, this.#change.kind, planned === "planned" ? this.#edit.commit(paused) : planned);
+    }
+  }
+
+  /** The change at index `i`, in the one object that serves for all. */
+  #changeAt(i: number): TaskChange {
+    const row = this.#changes.rows[i] ?? 0;
+    this.#change.kind = this.#changes.holds[i] === 1 ? "hold" : "release";
+    this.#change.address = (this.columns.address[row] ?? 0) as GuestVa;
+    this.#change.id = this.columns.id[row] ?? 0;
+    this.#change.startTimeNs = this.columns.startTimeNs[row] ?? 0;
+    return this.#change;
   }
 
   #pauseAll(): void {
@@ -186,9 +218,5 @@ export class Cycle {
     this.#paused.length = 0;
     this.pauses.record(this.clock.nowNs() - this.#pausedSinceNs, this.options.pauseBudgetNs);
     if (failures.length > 0) throw failures[0];
-  }
-
-  #pausedOf(domain: ManagedDomain): PausedDomain | undefined {
-    return this.#paused[domain.slot];
   }
 }

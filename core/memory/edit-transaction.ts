@@ -1,6 +1,6 @@
 import { VmmschedError, isVmmschedError } from "../errors.js";
-import type { PausedDomain } from "../hypervisor.js";
-import type { GuestVa } from "./address.js";
+import type { Domain, GuestEventChannel, PausedDomain } from "../hypervisor.js";
+import type { Frame, GuestVa } from "./address.js";
 import { pageOffset, type AddressSpace } from "./address-space.js";
 
 /**
@@ -22,9 +22,9 @@ const expectation = 0;
 const write = 1;
 
 /**
- * All-or-nothing edit of a paused guest: what must be found, what is written, and whom to wake afterwards. It works in
- * 32-bit words, so no write straddles a page. One object serves every edit of a cycle: {@link begin} empties it, and
- * nothing is allocated between begin and commit.
+ * All-or-nothing edit of a guest: what must be found, what is written, and whom to wake afterwards. It is staged while
+ * the guest runs or is paused, and committed while it is paused. It works in 32-bit words, so no write straddles a page.
+ * One object serves every edit of a cycle: {@link begin} empties it, and nothing is allocated between begin and commit.
  */
 export class EditTransaction {
   readonly #kinds = new Uint8Array(capacity);
@@ -35,18 +35,18 @@ export class EditTransaction {
   #count = 0;
   #apicId = -1;
   #vector = 0;
-  #notify = false;
+  #channel: GuestEventChannel | undefined;
   #space: AddressSpace | undefined;
   #paused: PausedDomain | undefined;
   #committed = false;
 
-  /** Starts over on this paused domain; addresses are translated by `space`. */
-  begin(space: AddressSpace, paused: PausedDomain): this {
+  /** Starts over; addresses are translated by `space`. */
+  begin(space: AddressSpace): this {
     this.#space = space;
-    this.#paused = paused;
+    this.#paused = undefined;
     this.#count = 0;
     this.#apicId = -1;
-    this.#notify = false;
+    this.#channel = undefined;
     this.#committed = false;
     return this;
   }
@@ -77,13 +77,22 @@ export class EditTransaction {
   }
 
   /** After the writes, notify the guest through our event channel; a failure rolls the writes back. */
-  notifyEventChannel(): this {
-    this.#notify = true;
+  notify(channel: GuestEventChannel): this {
+    this.#channel = channel;
     return this;
   }
 
+  /** Ahead of the pause: has the driver make ready every frame that the commit will write to. */
+  prepareWrites(domain: Domain): void {
+    if (domain.prepareWrite === undefined) return;
+    for (let i = 0; i < this.#count; i++) {
+      if (this.#kinds[i] === write) domain.prepareWrite(this.#frameOf(i));
+    }
+  }
+
   /** Checks every expectation, remembers what stands where it will write, writes in order, then wakes. */
-  commit(): EditOutcome {
+  commit(paused: PausedDomain): EditOutcome {
+    this.#paused = paused;
     if (!this.#matches()) return "stale";
     let done = 0;
     try {
@@ -138,9 +147,12 @@ export class EditTransaction {
   }
 
   #store(i: number, value: number): void {
-    const va = (this.#vas[i] ?? 0) as GuestVa;
-    const offset = this.#offsets[i] ?? 0;
-    this.#pausedDomain().memory.write32(this.#open().frame(va, offset), pageOffset(va, offset), value);
+    const at = pageOffset((this.#vas[i] ?? 0) as GuestVa, this.#offsets[i] ?? 0);
+    this.#pausedDomain().memory.write32(this.#frameOf(i), at, value);
+  }
+
+  #frameOf(i: number): Frame {
+    return this.#open().frame((this.#vas[i] ?? 0) as GuestVa, this.#offsets[i] ?? 0);
   }
 
   #signal(): void {
@@ -149,10 +161,7 @@ export class EditTransaction {
       if (paused.interrupt === undefined) throw new VmmschedError("ERR_TRANSACTION_STATE", "this driver cannot inject interrupts");
       paused.interrupt(this.#apicId, this.#vector);
     }
-    if (this.#notify) {
-      if (paused.eventChannel === undefined) throw new VmmschedError("ERR_TRANSACTION_STATE", "this guest has no event channel");
-      paused.eventChannel().notify();
-    }
+    this.#channel?.notify();
   }
 
   /** Puts the old words of the first `count` steps back, last first. */
@@ -166,7 +175,7 @@ export class EditTransaction {
   }
 
   #pausedDomain(): PausedDomain {
-    if (this.#paused === undefined) throw new VmmschedError("ERR_TRANSACTION_STATE", "begin a transaction first");
+    if (this.#paused === undefined) throw new VmmschedError("ERR_TRANSACTION_STATE", "a transaction writes only when it commits");
     return this.#paused;
   }
 }

@@ -110,7 +110,7 @@ function witness(space: AddressSpace, symbols: Symbols): Vmcoreinfo | undefined 
 
 /** Xen PV takes no injected interrupt. */
 function chooseWakeUp(domain: Domain, facts: LinuxFacts): WakeUp {
-  return domain.info.kind === "pv" ? wakeByIrqWork(facts) : wakeByCallSingle(facts);
+  return domain.info.kind === "pv" ? wakeByIrqWork(facts, domain) : wakeByCallSingle(facts);
 }
 
 function describe(

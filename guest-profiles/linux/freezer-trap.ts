@@ -1,4 +1,4 @@
-import { isKernelObject, type EditTransaction, type GuestVa, type NotNow, type PausedDomain, type TaskChange } from "../../core/plugin-api.js";
+import { isKernelObject, type EditTransaction, type GuestVa, type NotNow, type TaskChange } from "../../core/plugin-api.js";
 import { JOBCTL_TRAP_FREEZE, PF_EXITING, PF_IO_WORKER, PF_KTHREAD, SIGKILL_BIT, TIF_SIGPENDING } from "./constants.js";
 import type { LinuxFacts } from "./facts.js";
 import type { Holds } from "./holds.js";
@@ -43,7 +43,7 @@ export function planHold(trap: FreezerTrap, change: TaskChange, edit: EditTransa
 }
 
 /** Stages a release, or the next step of one that the guest has not finished. */
-export function planRelease(trap: FreezerTrap, change: TaskChange, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow {
+export function planRelease(trap: FreezerTrap, change: TaskChange, edit: EditTransaction): "planned" | NotNow {
   const { facts, holds, wakeUp } = trap;
   const { space, layout } = facts;
   const task = change.address;
@@ -53,7 +53,7 @@ export function planRelease(trap: FreezerTrap, change: TaskChange, paused: Pause
   if (refusal !== undefined) return refusal;
   const jobctl = space.u32(task, layout.task.jobctl);
   const trapped = (jobctl & JOBCTL_TRAP_FREEZE) !== 0;
-  if (!trapped && hold.entry && wakeUp.pending(task)) return wakeUp.nudge(task, paused, edit);
+  if (!trapped && hold.entry && wakeUp.pending(task)) return wakeUp.nudge(task, edit);
   const onQueue = space.u32(task, layout.task.onRq) !== 0 || space.u32(task, layout.task.onCpu) !== 0;
   // Runnable with another state: between the trap and schedule(). Clearing the bit here would leave it asleep for ever.
   if (onQueue && space.u32(task, layout.task.state) !== 0) return "kernel mode";
@@ -64,7 +64,7 @@ export function planRelease(trap: FreezerTrap, change: TaskChange, paused: Pause
   if (parked) {
     if (space.u32(task, layout.task.piLock) !== 0) return "lock held";
     edit.expect32(task, layout.task.onRq, 0).expect32(task, layout.task.onCpu, 0).expect32(task, layout.task.piLock, 0);
-    const woken = wakeUp.stage(task, paused, edit);
+    const woken = wakeUp.stage(task, edit);
     if (woken !== "planned") return woken;
   } else {
     stageSignalFlagBack(facts, task, edit);

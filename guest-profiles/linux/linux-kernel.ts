@@ -5,7 +5,6 @@ import {
   type GuestKernel,
   type GuestVa,
   type NotNow,
-  type PausedDomain,
   type SnapshotBuilder,
   type TaskChange,
 } from "../../core/plugin-api.js";
@@ -61,11 +60,11 @@ export class LinuxKernel implements GuestKernel {
     }
   }
 
-  plan(change: TaskChange, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow {
+  plan(change: TaskChange, edit: EditTransaction): "planned" | NotNow {
     this.facts.space.flush();
-    edit.begin(this.facts.space, paused);
+    edit.begin(this.facts.space);
     try {
-      return change.kind === "hold" ? planHold(this.#trap, change, edit) : planRelease(this.#trap, change, paused, edit);
+      return change.kind === "hold" ? planHold(this.#trap, change, edit) : planRelease(this.#trap, change, edit);
     } catch (error) {
       if (isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") || isVmmschedError(error, "ERR_FRAME_UNREADABLE")) return "unreadable";
       throw error;

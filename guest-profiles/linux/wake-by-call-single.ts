@@ -1,4 +1,4 @@
-import type { EditTransaction, GuestVa, NotNow, PausedDomain } from "../../core/plugin-api.js";
+import type { EditTransaction, GuestVa, NotNow } from "../../core/plugin-api.js";
 import { CALL_FUNCTION_SINGLE_VECTOR, CSD_FLAG_LOCK } from "./constants.js";
 import { requireSymbol, type LinuxFacts } from "./facts.js";
 import { cpuOf, entryAt, entryOf, type WakeUp } from "./wake-up.js";
@@ -22,7 +22,7 @@ export function wakeByCallSingle(facts: LinuxFacts): WakeUp {
 
     pending: (task) => (space.u32(entryOf(facts, task, entryOffset), at.flags) & CSD_FLAG_LOCK) !== 0,
 
-    stage(task: GuestVa, _paused: PausedDomain, edit: EditTransaction): "planned" | NotNow {
+    stage(task: GuestVa, edit: EditTransaction): "planned" | NotNow {
       const cpu = cpuOf(facts, task);
       const entry = entryAt(facts, task, entryOffset, edit);
       if (cpu === undefined || entry === undefined) return "unreadable";
@@ -39,7 +39,7 @@ export function wakeByCallSingle(facts: LinuxFacts): WakeUp {
       return "planned";
     },
 
-    nudge(task, _paused, edit) {
+    nudge(task, edit) {
       const cpu = cpuOf(facts, task);
       if (cpu === undefined) return "unreadable";
       edit.interrupt(cpu.apicId, CALL_FUNCTION_SINGLE_VECTOR);

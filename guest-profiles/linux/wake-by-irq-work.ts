@@ -1,4 +1,4 @@
-import type { EditTransaction, GuestVa, NotNow, PausedDomain } from "../../core/plugin-api.js";
+import type { Domain, EditTransaction, GuestVa, NotNow } from "../../core/plugin-api.js";
 import { nullVa } from "../../core/plugin-api.js";
 import { CSD_TYPE_IRQ_WORK, IRQ_WORK_BUSY, IRQ_WORK_LAZY, IRQ_WORK_PENDING } from "./constants.js";
 import { requireSymbol, type GuestCpu, type LinuxFacts } from "./facts.js";
@@ -15,7 +15,7 @@ const flagsQueued = CSD_TYPE_IRQ_WORK | IRQ_WORK_PENDING | IRQ_WORK_BUSY | IRQ_W
  * timer in a struct process_timer and wakes the task behind it (kernel/time/timer.c, since 4.15). A guest whose CPUs
  * are all idle without a tick is woken through our event channel.
  */
-export function wakeByIrqWork(facts: LinuxFacts): WakeUp {
+export function wakeByIrqWork(facts: LinuxFacts, domain: Domain): WakeUp {
   const { space, layout, symbols } = facts;
   const lazyList = requireSymbol(symbols, "lazy_list");
   const processTimeout = requireSymbol(symbols, "process_timeout");
@@ -36,7 +36,7 @@ export function wakeByIrqWork(facts: LinuxFacts): WakeUp {
 
     pending: (task) => (space.u32(entryOf(facts, task, entryOffset), at.flags) & (IRQ_WORK_PENDING | IRQ_WORK_BUSY)) !== 0,
 
-    stage(task: GuestVa, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow {
+    stage(task: GuestVa, edit: EditTransaction): "planned" | NotNow {
       const cpu = choose(task);
       const entry = entryAt(facts, task, entryOffset, edit);
       if (cpu === undefined || entry === undefined) return "unreadable";
@@ -50,13 +50,13 @@ export function wakeByIrqWork(facts: LinuxFacts): WakeUp {
         .writePointer(entry, at.func + 8, nullVa)
         .writePointer(entry, layout.processTimer.task, task)
         .writePointer(cpu.area, lazyList, entry);
-      if (!ticks(cpu)) stageEventChannelKick(facts, paused, edit);
+      if (!ticks(cpu)) stageEventChannelKick(facts, domain, edit);
       return "planned";
     },
 
-    nudge(_task, paused, edit) {
+    nudge(_task, edit) {
       for (const cpu of facts.cpus) if (ticks(cpu)) return "wake-up under way";
-      return stageEventChannelKick(facts, paused, edit) ? "planned" : "wake-up under way";
+      return stageEventChannelKick(facts, domain, edit) ? "planned" : "wake-up under way";
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { EditTransaction, GuestVa, NotNow, PausedDomain } from "../../core/plugin-api.js";
+import type { EditTransaction, GuestVa, NotNow } from "../../core/plugin-api.js";
 import { STACK_END_MAGIC } from "./constants.js";
 import type { GuestCpu, LinuxFacts } from "./facts.js";
 
@@ -11,9 +11,9 @@ export interface WakeUp {
   /** Is the entry that was staged for `task` still waiting in the guest? */
   pending(task: GuestVa): boolean;
   /** Stages the wake-up of a task that is off its run queue. */
-  stage(task: GuestVa, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow;
+  stage(task: GuestVa, edit: EditTransaction): "planned" | NotNow;
   /** Stages whatever makes the guest look at an entry that is still waiting. */
-  nudge(task: GuestVa, paused: PausedDomain, edit: EditTransaction): "planned" | NotNow;
+  nudge(task: GuestVa, edit: EditTransaction): "planned" | NotNow;
 }
 
 /** What a switched-out task keeps free above our entry before its saved stack pointer. */

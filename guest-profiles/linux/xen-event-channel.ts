@@ -1,4 +1,4 @@
-import { isKernelObject, type EditTransaction, type PausedDomain } from "../../core/plugin-api.js";
+import { isKernelObject, type Domain, type EditTransaction, type GuestEventChannel } from "../../core/plugin-api.js";
 import type { LinuxFacts } from "./facts.js";
 
 /** Bits of a FIFO event word (xen/include/public/event_channel.h). */
@@ -16,15 +16,16 @@ const sharedMask = 2560;
  * upcall, finds no handler, and goes through its idle loop, which is all we want. A new port is masked and nobody clears
  * its pending bit, so both are cleared before each notification. False where the guest has no such channel.
  */
-export function stageEventChannelKick(facts: LinuxFacts, paused: PausedDomain, edit: EditTransaction): boolean {
-  const channel = paused.eventChannel?.();
+export function stageEventChannelKick(facts: LinuxFacts, domain: Domain, edit: EditTransaction): boolean {
+  const channel = domain.eventChannel?.();
   if (channel === undefined) return false;
   const fifo = facts.symbols.get("xen_fifo_events");
   const isFifo = fifo !== undefined && facts.space.u8(fifo, 0) !== 0;
-  return isFifo ? stageFifo(facts, channel.port, edit) : stageTwoLevel(facts, channel.port, edit);
+  return isFifo ? stageFifo(facts, channel, edit) : stageTwoLevel(facts, channel, edit);
 }
 
-function stageFifo(facts: LinuxFacts, port: number, edit: EditTransaction): boolean {
+function stageFifo(facts: LinuxFacts, channel: GuestEventChannel, edit: EditTransaction): boolean {
+  const { port } = channel;
   const array = facts.symbols.get("event_array");
   if (array === undefined) return false;
   const page = facts.space.pointer(array, 8 * Math.floor(port / wordsPerPage));
@@ -32,11 +33,12 @@ function stageFifo(facts: LinuxFacts, port: number, edit: EditTransaction): bool
   const at = 4 * (port % wordsPerPage);
   const word = facts.space.u32(page, at);
   if ((word & LINKED) !== 0) return true;
-  edit.expect32(page, at, word).write32(page, at, (word & ~(PENDING | MASKED)) >>> 0).notifyEventChannel();
+  edit.expect32(page, at, word).write32(page, at, (word & ~(PENDING | MASKED)) >>> 0).notify(channel);
   return true;
 }
 
-function stageTwoLevel(facts: LinuxFacts, port: number, edit: EditTransaction): boolean {
+function stageTwoLevel(facts: LinuxFacts, channel: GuestEventChannel, edit: EditTransaction): boolean {
+  const { port } = channel;
   const symbol = facts.symbols.get("HYPERVISOR_shared_info");
   if (symbol === undefined) return false;
   const page = facts.space.pointer(symbol, 0);
@@ -47,6 +49,6 @@ function stageTwoLevel(facts: LinuxFacts, port: number, edit: EditTransaction): 
     const word = facts.space.u32(page, at);
     edit.expect32(page, at, word).write32(page, at, (word & ~bit) >>> 0);
   }
-  edit.notifyEventChannel();
+  edit.notify(channel);
   return true;
 }

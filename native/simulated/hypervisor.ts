@@ -87,6 +87,7 @@ class OpenDomain implements Domain {
   readonly memory: PhysicalMemory;
   readonly #info: LiveDomainInfo;
   readonly #contexts: MutableVcpuContext[];
+  readonly eventChannel?: () => GuestEventChannel;
   #eventChannel: GuestEventChannel | undefined;
 
   constructor(
@@ -94,6 +95,8 @@ class OpenDomain implements Domain {
     private readonly host: SimulatedHost,
   ) {
     this.memory = new DomainMemory(domain.ram);
+    // PVH has no event channel of ours.
+    if (domain.kind === "pv") this.eventChannel = () => this.#openEventChannel();
     this.#info = new LiveDomainInfo(domain);
     const { paging } = domain.machine;
     this.#contexts = domain.vcpus.map(({ id }) => ({ id, paging, ...domain.machine.registers(id) }));
@@ -118,11 +121,7 @@ class OpenDomain implements Domain {
 
   pause(): PausedDomain {
     if (this.domain.destroyed) throw gone(this.domain.id);
-    return new Pause(
-      this.domain,
-      () => this.vcpus(),
-      () => this.#openEventChannel(),
-    );
+    return new Pause(this.domain, () => this.vcpus());
   }
 
   share(): DomainShare | undefined {
@@ -155,25 +154,21 @@ class OpenDomain implements Domain {
   }
 }
 
-/** One pause. What the flavour of guest has no means for is absent: PV takes no vectors, PVH has no event channel of ours. */
+/** One pause. PV takes no vectors. */
 class Pause implements PausedDomain {
   readonly memory: WritablePhysicalMemory;
   readonly interrupt?: (apicId: number, vector: number) => void;
-  readonly eventChannel?: () => GuestEventChannel;
   readonly #memory: PausedMemory;
   #open = true;
 
   constructor(
     private readonly domain: SimulatedDomain,
     readonly vcpus: () => readonly VcpuContext[],
-    openEventChannel: () => GuestEventChannel,
   ) {
     domain.pauseCount++;
     this.#memory = new PausedMemory(domain.ram);
     this.memory = this.#memory;
-    if (domain.kind === "pv") {
-      this.eventChannel = openEventChannel;
-    } else {
+    if (domain.kind !== "pv") {
       this.interrupt = (apicId, vector) => {
         domain.machine.interrupt(apicId, vector);
       };

@@ -82,6 +82,11 @@ export class ForeignMemory implements WritablePhysicalMemory, Disposable {
     page.view.setUint32(offset, value, true);
   }
 
+  /** Maps `frame` for writing, so that a write during a pause finds it mapped. */
+  prepareWrite(frame: Frame): void {
+    if (!this.#writable.has(frame)) this.#mapWritable(frame);
+  }
+
   /** Unmaps everything: frames may have changed hands. The next access maps anew. */
   forget(): void {
     for (const pages of [this.#readable, this.#writable]) {

@@ -1,5 +1,5 @@
 import { VmmschedError } from "../../core/errors.js";
-import type { GuestEventChannel, PausedDomain, VcpuContext } from "../../core/hypervisor.js";
+import type { PausedDomain, VcpuContext } from "../../core/hypervisor.js";
 import type { Frame } from "../../core/memory/address.js";
 import type { WritablePhysicalMemory } from "../../core/memory/physical-memory.js";
 import { callError, checkCall, errno } from "./call-error.js";
@@ -12,7 +12,6 @@ export interface PausedDomainParts {
   readonly memory: WritablePhysicalMemory;
   readonly vcpus: () => readonly VcpuContext[];
   readonly interrupt: ((apicId: number, vector: number) => void) | undefined;
-  readonly eventChannel: (() => GuestEventChannel) | undefined;
 }
 
 /**
@@ -22,7 +21,6 @@ export interface PausedDomainParts {
 export class XenPausedDomain implements PausedDomain {
   readonly memory: WritablePhysicalMemory;
   readonly interrupt?: (apicId: number, vector: number) => void;
-  readonly eventChannel?: () => GuestEventChannel;
   readonly #parts: PausedDomainParts;
   #owesUnpause = false;
 
@@ -30,7 +28,6 @@ export class XenPausedDomain implements PausedDomain {
     this.#parts = parts;
     this.memory = new PausedMemory(parts.memory, () => this.#requirePaused());
     if (parts.interrupt !== undefined) this.interrupt = parts.interrupt;
-    if (parts.eventChannel !== undefined) this.eventChannel = parts.eventChannel;
   }
 
   /** Takes one pause of Xen's count (xc_domain_pause; it returns when no vCPU of the domain runs any more). */

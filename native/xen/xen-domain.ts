@@ -7,6 +7,7 @@ import type {
   PausedDomain,
   VcpuContext,
 } from "../../core/hypervisor.js";
+import type { Frame } from "../../core/memory/address.js";
 import type { PhysicalMemory } from "../../core/memory/physical-memory.js";
 import type { DomainRecord } from "./domain-info.js";
 import type { DomainShares } from "./domain-share.js";
@@ -40,6 +41,7 @@ export class XenDomain implements Domain {
   #memoryBytes: number;
   #eventChannel: XenEventChannel | undefined;
   #closed = false;
+  readonly eventChannel?: () => GuestEventChannel;
 
   constructor(
     host: XenHost,
@@ -54,6 +56,8 @@ export class XenDomain implements Domain {
     this.#onDispose = onDispose;
     this.#liveRegisters = new VcpuRegisters(host.control, record.id, record.kind);
     this.#paused = this.#newPausedDomain();
+    const { evtchn } = host;
+    if (record.kind === "pv" && evtchn !== undefined) this.eventChannel = () => this.#openEventChannel(evtchn);
   }
 
   get info(): DomainInfo {
@@ -68,6 +72,10 @@ export class XenDomain implements Domain {
   vcpus(): readonly VcpuContext[] {
     this.#requireAlive();
     return this.#liveRegisters.read(this.#record.maxVcpuId).map((context) => ({ ...context }));
+  }
+
+  prepareWrite(frame: Frame): void {
+    this.#memory.prepareWrite(frame);
   }
 
   /**
@@ -116,9 +124,8 @@ export class XenDomain implements Domain {
   }
 
   #newPausedDomain(): XenPausedDomain {
-    const { control, deviceModel, evtchn } = this.#host;
+    const { control, deviceModel } = this.#host;
     const record = this.#record;
-    const pv = record.kind === "pv";
     const registers = new VcpuRegisters(control, record.id, record.kind);
     return new XenPausedDomain({
       control,
@@ -126,14 +133,14 @@ export class XenDomain implements Domain {
       memory: this.#memory,
       vcpus: () => registers.read(record.maxVcpuId),
       interrupt:
-        pv || deviceModel === undefined
+        record.kind === "pv" || deviceModel === undefined
           ? undefined
           : (apicId, vector) => deviceModel.injectMsi(record.id, apicId, vector),
-      eventChannel: pv && evtchn !== undefined ? () => this.#openEventChannel(evtchn) : undefined,
     });
   }
 
   #openEventChannel(evtchn: LibXenEvtchn): GuestEventChannel {
+    this.#requireAlive();
     const { control, store } = this.#host;
     return (this.#eventChannel ??= XenEventChannel.open({ control, evtchn, store }, this.#record));
   }

@@ -25,8 +25,8 @@ describe("an edit transaction", () => {
   it("writes all words when every expectation holds, and remembers what stood there", () => {
     const { machine, space, edit } = machineWithTwoPages();
     const pointer = vaFromBigInt(0xffffffff81234568n);
-    edit.begin(space, machine.paused()).expect32(va, 16, old).write32(va, 0, 1).writePointer(va, 0x1000, pointer);
-    assert.equal(edit.commit(), "committed");
+    edit.begin(space).expect32(va, 16, old).write32(va, 0, 1).writePointer(va, 0x1000, pointer);
+    assert.equal(edit.commit(machine.paused()), "committed");
     assert.equal(machine.u32(first, 0), 1);
     assert.equal(space.pointer(va, 0x1000), pointer);
     assert.deepEqual(edit.undoRecord(), [
@@ -38,16 +38,16 @@ describe("an edit transaction", () => {
 
   it("writes nothing when one expectation fails", () => {
     const { machine, space, edit } = machineWithTwoPages();
-    edit.begin(space, machine.paused()).write32(va, 0, 1).expect32(va, 4, 5);
-    assert.equal(edit.commit(), "stale");
+    edit.begin(space).write32(va, 0, 1).expect32(va, 4, 5);
+    assert.equal(edit.commit(machine.paused()), "stale");
     assert.equal(machine.u32(first, 0), old);
   });
 
   it("puts everything back when a write fails halfway", () => {
     const { machine, space, edit } = machineWithTwoPages();
     machine.readOnly.add(second);
-    edit.begin(space, machine.paused()).write32(va, 0, 1).write32(va, 8, 2).write32(va, 0x1000, 3);
-    assert.equal(edit.commit(), "rolled-back");
+    edit.begin(space).write32(va, 0, 1).write32(va, 8, 2).write32(va, 0x1000, 3);
+    assert.equal(edit.commit(machine.paused()), "rolled-back");
     assert.deepEqual([machine.u32(first, 0), machine.u32(first, 8), machine.u32(second, 0)], [old, old, old]);
   });
 
@@ -56,8 +56,8 @@ describe("an edit transaction", () => {
     const paused = machine.paused(() => {
       throw new VmmschedError("ERR_HYPERVISOR_CALL", "no interrupt today");
     });
-    edit.begin(space, paused).write32(va, 0, 1).interrupt(0, 0xfb);
-    assert.equal(edit.commit(), "rolled-back");
+    edit.begin(space).write32(va, 0, 1).interrupt(0, 0xfb);
+    assert.equal(edit.commit(paused), "rolled-back");
     assert.equal(machine.u32(first, 0), old);
   });
 
@@ -65,24 +65,24 @@ describe("an edit transaction", () => {
     const { machine, space, edit } = machineWithTwoPages();
     const raised: unknown[] = [];
     const paused = machine.paused((apicId, vector) => raised.push([apicId, vector, machine.u32(first, 0)]));
-    edit.begin(space, paused).write32(va, 0, 1).interrupt(2, 0xfb);
-    edit.commit();
-    edit.begin(space, paused).write32(va, 0, 2);
-    edit.commit();
+    edit.begin(space).write32(va, 0, 1).interrupt(2, 0xfb);
+    edit.commit(paused);
+    edit.begin(space).write32(va, 0, 2);
+    edit.commit(paused);
     assert.deepEqual(raised, [[2, 0xfb, 1]]);
   });
 
   it("writes nothing when a page is missing", () => {
     const { machine, space, edit } = machineWithTwoPages();
-    edit.begin(space, machine.paused()).write32(va, 0, 1).write32(va, 0x5000, 1);
-    assert.throws(() => edit.commit(), (error) => isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT"));
+    edit.begin(space).write32(va, 0, 1).write32(va, 0x5000, 1);
+    assert.throws(() => edit.commit(machine.paused()), (error) => isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT"));
     assert.equal(machine.u32(first, 0), old);
   });
 
   it("can be taken back while the domain is paused, in reverse order", () => {
     const { machine, space, edit } = machineWithTwoPages();
-    edit.begin(space, machine.paused()).write32(va, 0, 1).write32(va, 0, 2);
-    edit.commit();
+    edit.begin(space).write32(va, 0, 1).write32(va, 0, 2);
+    edit.commit(machine.paused());
     assert.equal(machine.u32(first, 0), 2);
     edit.rollBack();
     assert.equal(machine.u32(first, 0), old);
@@ -91,8 +91,8 @@ describe("an edit transaction", () => {
 
   it("refuses more words than it holds, and to commit before it began", () => {
     const { machine, space, edit } = machineWithTwoPages();
-    assert.throws(() => edit.expect32(va, 0, 0).commit(), (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"));
-    edit.begin(space, machine.paused());
+    assert.throws(() => edit.expect32(va, 0, 0).commit(machine.paused()), (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"));
+    edit.begin(space);
     assert.throws(
       () => { for (let i = 0; i <= 64; i++) edit.expect32(va, 0, old); },
       (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"),

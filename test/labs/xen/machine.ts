@@ -59,8 +59,7 @@ export class Machine implements AsyncDisposable {
     const child = spawn("setpriv", commandLine(options, sockets), { stdio: ["ignore", "pipe", errors] });
     const machine = new Machine(child, sockets, options.folder);
     try {
-      await machine.#waitForFile(machine.#control);
-      machine.#qmp = await Qmp.connect(machine.#control);
+      machine.#qmp = await machine.#connect(join(sockets, "qmp"));
       if (options.state !== undefined) await machine.#waitForStatus("query-status", "prelaunch", "paused");
       return machine;
     } catch (error) {
@@ -72,10 +71,6 @@ export class Machine implements AsyncDisposable {
   /** The socket of the agent's port in Dom0. */
   get agentSocket(): string {
     return join(this.#sockets, "agent");
-  }
-
-  get #control(): string {
-    return join(this.#sockets, "qmp");
   }
 
   async go(): Promise<void> {
@@ -107,12 +102,16 @@ export class Machine implements AsyncDisposable {
     await this.#qmp?.command(name, args);
   }
 
-  async #waitForFile(path: string): Promise<void> {
-    for (let tries = 0; !existsSync(path); tries++) {
-      if (tries > 200 || this.#child.exitCode !== null)
-        throw new Error(`QEMU did not start; see ${join(this.#folder, "qemu.log")}`);
+  /** QEMU makes the socket a moment before it listens, and both some time after its start. */
+  async #connect(path: string): Promise<Qmp> {
+    for (let tries = 0; tries < 400 && this.#child.exitCode === null; tries++) {
+      if (existsSync(path)) {
+        const qmp = await Qmp.connect(path).catch(() => undefined);
+        if (qmp !== undefined) return qmp;
+      }
       await sleep(50);
     }
+    throw new Error(`QEMU did not start; see ${join(this.#folder, "qemu.log")}`);
   }
 
   async #waitForStatus(query: "query-status" | "query-migrate", ...wanted: string[]): Promise<void> {

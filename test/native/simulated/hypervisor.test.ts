@@ -70,10 +70,10 @@ describe("SimulatedHypervisor", () => {
     using pausedPvh = pvh.domain.pause();
     assert.deepEqual([typeof pausedPv.interrupt, typeof pausedPvh.interrupt], ["undefined", "function"]);
     assert.deepEqual(
-      [typeof pausedPv.eventChannel, typeof pausedPvh.eventChannel],
+      [typeof pv.domain.eventChannel, typeof pvh.domain.eventChannel],
       ["function", "undefined"],
     );
-    assert.equal(pausedPv.eventChannel?.(), pausedPv.eventChannel?.(), "opened once");
+    assert.equal(pv.domain.eventChannel?.(), pv.domain.eventChannel?.(), "opened once");
   });
 
   it("refuses frames that do not exist, and PV page tables", () => {
