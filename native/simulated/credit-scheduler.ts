@@ -69,7 +69,7 @@ export class CreditScheduler {
 
   /** Runs one vCPU; returns when the physical CPU is free again. */
   #run(domain: SimulatedDomain, vcpu: Vcpu, fromNs: number, toNs: number): number {
-    const endNs = domain.share.capPercent > 0 ? Math.min(toNs, fromNs + domain.budgetNs) : toNs;
+    const endNs = domain.share.capPercent > 0 ? Math.min(toNs, fromNs + Math.ceil(domain.budgetNs)) : toNs;
     const haltedNs = domain.machine.run(vcpu.id, fromNs, endNs);
     const usedNs = haltedNs - fromNs;
     domain.cpuTimeNs += usedNs;

@@ -94,7 +94,7 @@ export class SimulatedHost {
     return this.#nowNs;
   }
 
-  /** Lets `ns` of virtual time pass. */
+  /** Lets `ns` of virtual time pass, in whole nanoseconds: all clocks here are integers, and so exact. */
   advance(ns: number): void {
     const endNs = this.#nowNs + Math.round(ns);
     while (this.#nowNs < endNs) {

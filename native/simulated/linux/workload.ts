@@ -23,6 +23,8 @@ export type Workload =
 
 const msNs = 1e6;
 const usNs = 1e3;
+/** What fork costs its caller. */
+const forkNs = 60 * usNs;
 
 export function programOf(workload: Workload, comm: string): Program {
   switch (workload.kind) {
@@ -74,11 +76,13 @@ function forker(perSecond: number, childMs: number, comm: string): Program {
   let phase = 0;
   return {
     next(_now, random) {
-      switch (phase++ % 3) {
+      switch (phase++ % 4) {
         case 0:
           return { kind: "sleep", ns: ((0.5 + random.next()) * 1e9) / perSecond };
         case 1:
           return { kind: "reap" };
+        case 2:
+          return { kind: "system", ns: forkNs };
         default:
           return {
             kind: "fork",

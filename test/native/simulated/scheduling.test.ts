@@ -89,6 +89,15 @@ describe("the simulated guest's scheduler", () => {
     assert.notEqual(run(7), run(8));
   });
 
+  it("keeps whole nanoseconds, whatever time it is told to pass", () => {
+    const host = createSimulatedHost({ pcpuCount: 1 });
+    using view = new GuestView(host, "web");
+    view.domain.setShare({ weight: 256, capPercent: 33.3 });
+    for (let i = 1; i <= 1000; i++) host.advance((i * msNs) / 7);
+    assert.ok(Number.isInteger(host.nowNs));
+    assert.deepEqual(view.guest.console.complaints, []);
+  });
+
   it("charges the time of a pause to the thread that was current", () => {
     const host = hostWithGuest("pv", { processes: [{ comm: "burn", workload: { kind: "burn" } }] });
     using view = new GuestView(host, "guest");
