@@ -4,7 +4,8 @@ import type { EditTransaction } from "./memory/edit-transaction.js";
 import type { SnapshotBuilder } from "./snapshot/snapshot-builder.js";
 
 /** Something a profile can do in a guest, or the reason why it cannot. */
-export type Capability = { readonly can: true; readonly how: string } | { readonly can: false; readonly why: string };
+export type Capability =
+  { readonly can: true; readonly how: string } | { readonly can: false; readonly why: string };
 
 /** What was found in a domain, for operators. */
 export interface GuestDescription {

@@ -4,7 +4,12 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { container as root, type DependencyContainer } from "tsyringe";
-import { createSimulatedHost, DemoGuests, runInRealTime, SimulatedHypervisor } from "../native/simulated/index.js";
+import {
+  createSimulatedHost,
+  DemoGuests,
+  runInRealTime,
+  SimulatedHypervisor,
+} from "../native/simulated/index.js";
 import { openXen, xenDoctor } from "../native/xen/index.js";
 import { Clock, hostClock } from "./clock.js";
 import type { Composition } from "./cli/composition.js";
@@ -96,7 +101,12 @@ const composition: Composition = {
   async demoHost() {
     const guests = new DemoGuests();
     const config = checkConfig(parseSource("(demo)", JSON.stringify(demoConfig), "ERR_CONFIG_INVALID"));
-    const container = await compose({ config, hypervisor: guests.hypervisor, clock: guests.clock, log: silentLog });
+    const container = await compose({
+      config,
+      hypervisor: guests.hypervisor,
+      clock: guests.clock,
+      log: silentLog,
+    });
     guests.advance(simulatedHeadStartNs);
     await container.resolve(DomainRegistry).attachAll(guests.clock.nowNs());
     const cycle = container.resolve(Cycle);

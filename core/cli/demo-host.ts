@@ -45,7 +45,12 @@ export interface DemoGuests extends Disposable {
 }
 
 /** Puts a scheduler on the guests: `tick` runs one of its cycles, `host` is its view of the host after it. */
-export function demoHost(guests: DemoGuests, intervalNs: number, tick: () => void, host: HostSnapshot): DemoHost {
+export function demoHost(
+  guests: DemoGuests,
+  intervalNs: number,
+  tick: () => void,
+  host: HostSnapshot,
+): DemoHost {
   return {
     processes: guests.processes,
     intervalNs,

@@ -35,7 +35,12 @@ export class Cycle {
   readonly #changes: Changes;
   readonly #ready: Int32Array;
   readonly #edit = new EditTransaction();
-  readonly #change: { -readonly [Key in keyof TaskChange]: TaskChange[Key] } = { kind: "hold", address: nullVa, id: 0, startTimeNs: 0 };
+  readonly #change: { -readonly [Key in keyof TaskChange]: TaskChange[Key] } = {
+    kind: "hold",
+    address: nullVa,
+    id: 0,
+    startTimeNs: 0,
+  };
   readonly #paused: PausedDomain[] = [];
   #lastTickNs = -1;
   #pausedSinceNs = 0;
@@ -75,7 +80,8 @@ export class Cycle {
   /** How many tasks are held, or on the way there or back. */
   heldTasks(): number {
     let count = 0;
-    for (let row = 0; row < this.#builder.rows; row++) if (this.columns.hold[row] !== holdStates.indexOf("none")) count++;
+    for (let row = 0; row < this.#builder.rows; row++)
+      if (this.columns.hold[row] !== holdStates.indexOf("none")) count++;
     return count;
   }
 
@@ -120,10 +126,11 @@ export class Cycle {
 
   /** Changes come in row order, so those of one domain follow each other. */
   #apply(): void {
-    for (let next = 0; next < this.#changes.count; ) {
+    for (let next = 0; next < this.#changes.count;) {
       const slot = this.columns.domain[this.#changes.rows[next] ?? 0] ?? -1;
       const from = next;
-      while (next < this.#changes.count && this.columns.domain[this.#changes.rows[next] ?? 0] === slot) next++;
+      while (next < this.#changes.count && this.columns.domain[this.#changes.rows[next] ?? 0] === slot)
+        next++;
       const domain = this.registry.bySlot(slot);
       if (domain?.kernel !== undefined) this.#applyTo(domain, domain.kernel, from, next);
     }
@@ -176,7 +183,11 @@ export class Cycle {
       if (next > 0 && this.clock.nowNs() - sinceNs > this.options.pauseBudgetNs) return;
       const i = this.#ready[next] ?? 0;
       const planned = kernel.plan(this.#changeAt(i), this.#edit);
-      this.editLog.note(this.#changes.rows[i] ?? 0, this.#change.kind, planned === "planned" ? this.#edit.commit(paused) : planned);
+      this.editLog.note(
+        this.#changes.rows[i] ?? 0,
+        this.#change.kind,
+        planned === "planned" ? this.#edit.commit(paused) : planned,
+      );
     }
   }
 

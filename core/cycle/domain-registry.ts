@@ -59,7 +59,7 @@ export class DomainRegistry implements Disposable {
   #follow(): void {
     const infos = this.hypervisor.domains();
     for (let i = this.#known.length - 1; i >= 0; i--) this.#dropIfGone(i, infos);
-    for (const info of infos) if (!info.ended && !this.#isKnown(info) && this.#isWanted(info.name)) this.#add(info);
+    for (const info of infos) if (!info.ended && !this.#isKnown(info)) this.#add(info);
   }
 
   #isKnown(info: DomainInfo): boolean {
@@ -74,9 +74,14 @@ export class DomainRegistry implements Disposable {
       const domain = new ManagedDomain(slot, info, this.hypervisor.open(info.id), this.profiles, (one) => {
         this.#logStatus(one);
       });
+      // Known all the same: what it uses of the host counts.
+      if (!this.#isWanted(info.name)) domain.exclude();
       this.#bySlot[slot] = domain;
       this.#known.push(domain);
-      this.log.info({ event: "domain-appeared", domain: info.name, id: info.id, uuid: info.uuid, kind: info.kind }, "domain appeared");
+      this.log.info(
+        { event: "domain-appeared", domain: info.name, id: info.id, uuid: info.uuid, kind: info.kind },
+        "domain appeared",
+      );
     } catch (error) {
       if (!isVmmschedError(error, "ERR_DOMAIN_GONE")) throw error;
     }
@@ -98,11 +103,17 @@ export class DomainRegistry implements Disposable {
   #logStatus(domain: ManagedDomain): void {
     const facts = { domain: domain.info.name, id: domain.info.id };
     if (domain.kernel === undefined) {
-      this.log.warn({ event: "domain-unmanaged", ...facts, reason: domain.reason }, `unmanaged: ${domain.reason}`);
+      this.log.warn(
+        { event: "domain-unmanaged", ...facts, reason: domain.reason },
+        `unmanaged: ${domain.reason}`,
+      );
       return;
     }
     const { os, version, buildId, capabilities } = domain.kernel.description;
-    this.log.info({ event: "domain-attached", ...facts, os, version, buildId, capabilities }, `runs ${os} ${version}`);
+    this.log.info(
+      { event: "domain-attached", ...facts, os, version, buildId, capabilities },
+      `runs ${os} ${version}`,
+    );
   }
 }
 

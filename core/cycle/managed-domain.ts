@@ -55,6 +55,13 @@ export class ManagedDomain implements DomainEntry, Disposable {
     return this.#attach(nowNs);
   }
 
+  /** The configuration leaves it alone: it is never looked into. */
+  exclude(): void {
+    this.status = "unmanaged";
+    this.reason = "excluded by the configuration";
+    this.#nextAttachNs = Number.POSITIVE_INFINITY;
+  }
+
   scanned(): void {
     this.managed = true;
     this.#failingSinceNs = -1;

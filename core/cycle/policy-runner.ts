@@ -47,7 +47,10 @@ export class PolicyRunner {
 
   #logFailure(running: RunningPolicy, error: unknown): void {
     const policy = running.configured.name;
-    this.log.error({ event: "policy-failed", policy, error: messageOf(error) }, "a policy failed; what it held is released");
+    this.log.error(
+      { event: "policy-failed", policy, error: messageOf(error) },
+      "a policy failed; what it held is released",
+    );
   }
 }
 

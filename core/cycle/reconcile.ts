@@ -34,8 +34,12 @@ export function reconcile(columns: TaskColumns, rows: number, wishedHolds: Uint8
   for (let row = 0; row < rows; row++) {
     if (columns.state[row] === exited) continue;
     const hold = columns.hold[row];
-    const wished = wishedHolds[row] === 1 && ((columns.flags[row] ?? 0) & (taskFlags.kernel | taskFlags.untouchable)) === 0;
-    if (wished ? hold === none || hold === releasing : hold === holding || hold === held || hold === releasing) {
+    const wished =
+      wishedHolds[row] === 1 &&
+      ((columns.flags[row] ?? 0) & (taskFlags.kernel | taskFlags.untouchable)) === 0;
+    if (
+      wished ? hold === none || hold === releasing : hold === holding || hold === held || hold === releasing
+    ) {
       into.add(row, wished ? 1 : 0);
     }
   }

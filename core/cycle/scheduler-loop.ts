@@ -19,7 +19,7 @@ export type StopMode = keyof typeof patienceNs;
 export class SchedulerLoop {
   readonly ended: Promise<void>;
   #stop: StopMode | undefined;
-  #wake: () => void = () => undefined;
+  readonly #stopping = new AbortController();
   #finish: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(
@@ -39,15 +39,18 @@ export class SchedulerLoop {
   /** Starts ticking. */
   async start(): Promise<void> {
     const { intervalNs, pause } = this.options;
-    this.log.info({ event: "started", driver: this.hypervisor.name, intervalMs: intervalNs / 1e6, pause }, "scheduling");
-    this.#run().then(this.#finish?.resolve, this.#finish?.reject);
+    this.log.info(
+      { event: "started", driver: this.hypervisor.name, intervalMs: intervalNs / 1e6, pause },
+      "scheduling",
+    );
+    void this.#run().then(this.#finish?.resolve, this.#finish?.reject);
     await Promise.resolve();
   }
 
   /** Ends the loop; resolves when everything that could be released is. */
   stop(mode: StopMode): Promise<void> {
     this.#stop = this.#stop === "fast" ? "fast" : mode;
-    this.#wake();
+    this.#stopping.abort();
     return this.ended;
   }
 
@@ -58,7 +61,8 @@ export class SchedulerLoop {
         this.cycle.tick();
         // On a grid, so that the time a tick takes does not add up; ticks that were missed are not made up for.
         dueNs = Math.max(dueNs + this.options.intervalNs, this.clock.nowNs());
-        await this.#pauseUntil(dueNs);
+        // At least one turn of the event loop, so that signals and attaching get theirs.
+        await this.clock.sleep(Math.max(0, dueNs - this.clock.nowNs()), this.#stopping.signal);
       }
     } finally {
       // Also after an error: nothing may stay held because of us.
@@ -76,17 +80,13 @@ export class SchedulerLoop {
       this.cycle.tick(true);
     }
     const left = this.cycle.heldTasks();
-    const facts = { event: "stopped", left, edits: Object.fromEntries(this.editLog.totals), pauses: this.cycle.pauses.summary() };
+    const facts = {
+      event: "stopped",
+      left,
+      edits: Object.fromEntries(this.editLog.totals),
+      pauses: this.cycle.pauses.summary(),
+    };
     if (left === 0) this.log.info(facts, "everything is released");
     else this.log.warn(facts, `${String(left)} tasks have been let go but did not run again yet`);
-  }
-
-  /** At least one turn of the event loop, so that signals and attaching get theirs. A stop ends the wait. */
-  async #pauseUntil(dueNs: number): Promise<void> {
-    const leftNs = Math.max(0, dueNs - this.clock.nowNs());
-    const stopped = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    await Promise.race([this.clock.sleep(leftNs), stopped]);
   }
 }

@@ -31,10 +31,14 @@ export class AddressSpace {
     if (this.#pages[slot] === page) return this.#frames[slot] as Frame;
     const found = walk(this.memory, this.paging, this.root, page * pageBytes);
     if (found < 0) {
-      throw new VmmschedError("ERR_GUEST_PAGE_NOT_PRESENT", `no page at ${formatVa(va)} + ${String(offset)}`, {
-        va: formatVa(va),
-        offset,
-      });
+      throw new VmmschedError(
+        "ERR_GUEST_PAGE_NOT_PRESENT",
+        `no page at ${formatVa(va)} + ${String(offset)}`,
+        {
+          va: formatVa(va),
+          offset,
+        },
+      );
     }
     this.#pages[slot] = page;
     this.#frames[slot] = found;
@@ -49,7 +53,13 @@ export class AddressSpace {
   u32(va: GuestVa, offset: number): number {
     const at = pageOffset(va, offset);
     if ((at & 3) === 0) return this.memory.u32(this.frame(va, offset), at);
-    return (this.u8(va, offset) | (this.u8(va, offset + 1) << 8) | (this.u8(va, offset + 2) << 16) | (this.u8(va, offset + 3) << 24)) >>> 0;
+    return (
+      (this.u8(va, offset) |
+        (this.u8(va, offset + 1) << 8) |
+        (this.u8(va, offset + 2) << 16) |
+        (this.u8(va, offset + 3) << 24)) >>>
+      0
+    );
   }
 
   i32(va: GuestVa, offset: number): number {
@@ -77,7 +87,7 @@ export class AddressSpace {
 
   /** Fills `into` from `va + offset`, across pages. */
   read(va: GuestVa, offset: number, into: Uint8Array): void {
-    for (let done = 0; done < into.length; ) {
+    for (let done = 0; done < into.length;) {
       const at = pageOffset(va, offset + done);
       const length = Math.min(into.length - done, pageBytes - at);
       this.memory.read(this.frame(va, offset + done), at, into.subarray(done, done + length));

@@ -96,7 +96,8 @@ export class EditTransaction {
     if (!this.#matches()) return "stale";
     let done = 0;
     try {
-      for (; done < this.#count; done++) if (this.#kinds[done] === write) this.#store(done, this.#values[done] ?? 0);
+      for (; done < this.#count; done++)
+        if (this.#kinds[done] === write) this.#store(done, this.#values[done] ?? 0);
       this.#signal();
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
@@ -109,7 +110,8 @@ export class EditTransaction {
 
   /** Takes a committed transaction back, while the domain is still paused. */
   rollBack(): void {
-    if (!this.#committed) throw new VmmschedError("ERR_TRANSACTION_STATE", "only a committed transaction can be rolled back");
+    if (!this.#committed)
+      throw new VmmschedError("ERR_TRANSACTION_STATE", "only a committed transaction can be rolled back");
     this.#restore(this.#count);
     this.#committed = false;
   }
@@ -126,7 +128,11 @@ export class EditTransaction {
   }
 
   #stage(kind: number, va: GuestVa, offset: number, value: number): this {
-    if (this.#count === capacity) throw new VmmschedError("ERR_TRANSACTION_STATE", `a transaction holds ${String(capacity)} words at most`);
+    if (this.#count === capacity)
+      throw new VmmschedError(
+        "ERR_TRANSACTION_STATE",
+        `a transaction holds ${String(capacity)} words at most`,
+      );
     const i = this.#count++;
     this.#kinds[i] = kind;
     this.#vas[i] = va;
@@ -158,7 +164,8 @@ export class EditTransaction {
   #signal(): void {
     const paused = this.#pausedDomain();
     if (this.#apicId >= 0) {
-      if (paused.interrupt === undefined) throw new VmmschedError("ERR_TRANSACTION_STATE", "this driver cannot inject interrupts");
+      if (paused.interrupt === undefined)
+        throw new VmmschedError("ERR_TRANSACTION_STATE", "this driver cannot inject interrupts");
       paused.interrupt(this.#apicId, this.#vector);
     }
     this.#channel?.notify();
@@ -170,12 +177,14 @@ export class EditTransaction {
   }
 
   #open(): AddressSpace {
-    if (this.#space === undefined) throw new VmmschedError("ERR_TRANSACTION_STATE", "begin a transaction first");
+    if (this.#space === undefined)
+      throw new VmmschedError("ERR_TRANSACTION_STATE", "begin a transaction first");
     return this.#space;
   }
 
   #pausedDomain(): PausedDomain {
-    if (this.#paused === undefined) throw new VmmschedError("ERR_TRANSACTION_STATE", "a transaction writes only when it commits");
+    if (this.#paused === undefined)
+      throw new VmmschedError("ERR_TRANSACTION_STATE", "a transaction writes only when it commits");
     return this.#paused;
   }
 }

@@ -77,6 +77,8 @@ class Table {
 
   /** Structures are spread by at least 64 bytes; the multiplier is Knuth's. */
   #hash(slot: number, address: number): number {
-    return (Math.imul(Math.floor(address / 64) | 0, 0x9e3779b1) + Math.imul(slot, 0x85ebca6b)) >>> this.#hashShift;
+    return (
+      (Math.imul(Math.floor(address / 64) | 0, 0x9e3779b1) + Math.imul(slot, 0x85ebca6b)) >>> this.#hashShift
+    );
   }
 }

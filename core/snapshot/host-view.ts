@@ -1,6 +1,14 @@
 import type { DomainInfo } from "../hypervisor.js";
 import type { DomainSnapshot, HostSnapshot, ProcessSnapshot, TaskSnapshot } from "../policy.js";
-import { holdStates, nameBytes, taskFlags, taskStates, type HoldState, type TaskColumns, type TaskState } from "./task-columns.js";
+import {
+  holdStates,
+  nameBytes,
+  taskFlags,
+  taskStates,
+  type HoldState,
+  type TaskColumns,
+  type TaskState,
+} from "./task-columns.js";
 
 /** What the view needs to know of a domain beside its rows. */
 export interface DomainEntry {
@@ -21,7 +29,11 @@ class TaskView implements TaskSnapshot {
     private readonly columns: TaskColumns,
     readonly row: number,
   ) {
-    this.#nameWords = new Int32Array(columns.buffer, columns.name.byteOffset + row * nameBytes, nameBytes / 4);
+    this.#nameWords = new Int32Array(
+      columns.buffer,
+      columns.name.byteOffset + row * nameBytes,
+      nameBytes / 4,
+    );
   }
 
   get id(): number {
@@ -147,7 +159,8 @@ export class HostView implements HostSnapshot {
       known.set(entry.slot, view);
       this.domains.push(view);
     }
-    for (const [entry] of this.#domains) if (known.get(entry.slot) !== this.#domains.get(entry)) this.#domains.delete(entry);
+    for (const [entry] of this.#domains)
+      if (known.get(entry.slot) !== this.#domains.get(entry)) this.#domains.delete(entry);
     this.#fillProcesses(known, rows);
     return this;
   }

@@ -41,7 +41,10 @@ export class SnapshotBuilder {
   /** A new row with its domain set; every other column is the caller's to write. Throws ERR_SNAPSHOT_FULL. */
   addTask(): number {
     if (this.#rows === this.columns.capacity) {
-      throw new VmmschedError("ERR_SNAPSHOT_FULL", `the snapshot holds ${String(this.columns.capacity)} tasks; raise maxTasks in the configuration`);
+      throw new VmmschedError(
+        "ERR_SNAPSHOT_FULL",
+        `the snapshot holds ${String(this.columns.capacity)} tasks; raise maxTasks in the configuration`,
+      );
     }
     this.columns.domain[this.#rows] = this.#slot;
     return this.#rows++;

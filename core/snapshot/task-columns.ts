@@ -1,5 +1,13 @@
 /** What a task is doing. The codes are array indices in the `state` column: append only. */
-export const taskStates = ["running", "queued", "sleeping", "blocked", "stopped", "exited", "unknown"] as const;
+export const taskStates = [
+  "running",
+  "queued",
+  "sleeping",
+  "blocked",
+  "stopped",
+  "exited",
+  "unknown",
+] as const;
 export type TaskState = (typeof taskStates)[number];
 
 /**
@@ -77,7 +85,10 @@ export class TaskColumns {
 
 const bytesPerTask = 4 * 8 + 5 * 4 + nameBytes + 3;
 
-type ColumnType<T> = { new (buffer: SharedArrayBuffer, at: number, length: number): T; readonly BYTES_PER_ELEMENT: number };
+interface ColumnType<T> {
+  new (buffer: SharedArrayBuffer, at: number, length: number): T;
+  readonly BYTES_PER_ELEMENT: number;
+}
 
 /** Places columns one behind the other; widest first keeps every one aligned. */
 function columnPlacer(buffer: SharedArrayBuffer, capacity: number) {

@@ -29,7 +29,8 @@ const knownKernels = new KnownKernels();
 export async function attach(domain: Domain): Promise<GuestKernel | undefined> {
   for (const root of kernelRoots(domain.vcpus())) {
     const known = knownKernels.recognise(domain, root);
-    if (known !== undefined) return assemble(domain, root, known, "kernel known from another domain by its build id");
+    if (known !== undefined)
+      return assemble(domain, root, known, "kernel known from another domain by its build id");
     const image = await readKernelImage(domain.memory, root);
     if (image?.bytes.includes("Linux version ") !== true) continue;
     const kernel = await study(image);
@@ -46,7 +47,8 @@ async function study(image: KernelImage): Promise<KnownKernel> {
   const symbols = await findSymbols(image, wantedSymbols);
   const start = requireSymbol(symbols, "__start_BTF");
   const blob = image.slice(start, requireSymbol(symbols, "__stop_BTF") - start);
-  if (blob === undefined) throw new VmmschedError("ERR_GUEST_UNSUPPORTED", "the kernel's BTF is not in memory");
+  if (blob === undefined)
+    throw new VmmschedError("ERR_GUEST_UNSUPPORTED", "the kernel's BTF is not in memory");
   const btf = new Btf(blob);
   await setImmediate();
   const space = new AddressSpace(image.memory, image.paging, image.root);
@@ -125,7 +127,11 @@ function describe(
     os: "linux",
     version: space.cstring(requireSymbol(symbols, "init_uts_ns"), release, 65),
     ...(buildId === "" ? {} : { buildId }),
-    evidence: [evidence, space.paging.name, vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext"],
+    evidence: [
+      evidence,
+      space.paging.name,
+      vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext",
+    ],
     capabilities: {
       hold: can("the freezer trap (JOBCTL_TRAP_FREEZE)"),
       release: can(wakeUp.how),

@@ -1,7 +1,20 @@
 import { VmmschedError } from "../../core/plugin-api.js";
 
 /** Kinds of BTF types (include/uapi/linux/btf.h), and the bytes that follow the 12-byte header of each. */
-const kind = { int: 1, pointer: 2, array: 3, struct: 4, union: 5, enum: 6, typedef: 8, volatile: 9, const: 10, restrict: 11, typeTag: 18, enum64: 19 };
+const kind = {
+  int: 1,
+  pointer: 2,
+  array: 3,
+  struct: 4,
+  union: 5,
+  enum: 6,
+  typedef: 8,
+  volatile: 9,
+  const: 10,
+  restrict: 11,
+  typeTag: 18,
+  enum64: 19,
+};
 const trailingBytes: readonly ((vlen: number) => number)[] = [
   () => 0, // void
   () => 4, // INT
@@ -50,7 +63,10 @@ export class Btf {
     const to = from + bytes.readUInt32LE(12);
     this.#strings = header + bytes.readUInt32LE(16);
     if (to > bytes.length || this.#strings > bytes.length) {
-      throw new VmmschedError("ERR_GUEST_CORRUPT", `BTF sections end at ${String(to)}, after the blob's ${String(bytes.length)} bytes`);
+      throw new VmmschedError(
+        "ERR_GUEST_CORRUPT",
+        `BTF sections end at ${String(to)}, after the blob's ${String(bytes.length)} bytes`,
+      );
     }
     this.#types = this.#index(from, to);
   }
@@ -92,11 +108,15 @@ export class Btf {
   /** Byte position of every type, and ids of named structures, unions and enumerations; the first definition counts. */
   #index(from: number, to: number): Uint32Array {
     const at: number[] = [0];
-    for (let position = from; position + 12 <= to; ) {
+    for (let position = from; position + 12 <= to;) {
       const info = this.bytes.readUInt32LE(position + 4);
       const type = (info >>> 24) & 0x1f;
       const trailing = trailingBytes[type];
-      if (trailing === undefined) throw new VmmschedError("ERR_GUEST_CORRUPT", `BTF type ${String(at.length)} is of unknown kind ${String(type)}`);
+      if (trailing === undefined)
+        throw new VmmschedError(
+          "ERR_GUEST_CORRUPT",
+          `BTF type ${String(at.length)} is of unknown kind ${String(type)}`,
+        );
       if ((type === kind.struct || type === kind.union || type === kind.enum) && (info & 0xffff) > 0) {
         const name = this.#string(this.bytes.readUInt32LE(position));
         if (name !== "" && !this.#named.has(name)) this.#named.set(name, at.length);

@@ -47,7 +47,8 @@ export interface LinuxFacts {
 /** A symbol that the profile cannot do without. Throws ERR_GUEST_UNSUPPORTED. */
 export function requireSymbol(symbols: Symbols, name: SymbolName): GuestVa {
   const address = symbols.get(name);
-  if (address === undefined) throw new VmmschedError("ERR_GUEST_UNSUPPORTED", `the kernel has no symbol ${name}`);
+  if (address === undefined)
+    throw new VmmschedError("ERR_GUEST_UNSUPPORTED", `the kernel has no symbol ${name}`);
   return address;
 }
 
@@ -60,7 +61,8 @@ export function readCpus(space: AddressSpace, symbols: Symbols): readonly GuestC
   for (let id = 0; id < 64; id++) {
     if (((space.u32(online, id >>> 5 === 0 ? 0 : 4) >>> (id & 31)) & 1) === 0) continue;
     const area = space.pointer(offsets, 8 * id);
-    if (!isKernelObject(area)) throw new VmmschedError("ERR_GUEST_CORRUPT", `CPU ${String(id)} has no per-CPU area`);
+    if (!isKernelObject(area))
+      throw new VmmschedError("ERR_GUEST_CORRUPT", `CPU ${String(id)} has no per-CPU area`);
     cpus.push({ id, area, apicId: apicIds === undefined ? id : space.u16(area, apicIds) });
   }
   if (cpus.length === 0) throw new VmmschedError("ERR_GUEST_CORRUPT", "no CPU is online");

@@ -1,5 +1,18 @@
-import { isKernelObject, type EditTransaction, type GuestVa, type NotNow, type TaskChange } from "../../core/plugin-api.js";
-import { JOBCTL_TRAP_FREEZE, PF_EXITING, PF_IO_WORKER, PF_KTHREAD, SIGKILL_BIT, TIF_SIGPENDING } from "./constants.js";
+import {
+  isKernelObject,
+  type EditTransaction,
+  type GuestVa,
+  type NotNow,
+  type TaskChange,
+} from "../../core/plugin-api.js";
+import {
+  JOBCTL_TRAP_FREEZE,
+  PF_EXITING,
+  PF_IO_WORKER,
+  PF_KTHREAD,
+  SIGKILL_BIT,
+  TIF_SIGPENDING,
+} from "./constants.js";
 import type { LinuxFacts } from "./facts.js";
 import type { Holds } from "./holds.js";
 import { isLinked } from "./task-list.js";
@@ -24,7 +37,8 @@ export function planHold(trap: FreezerTrap, change: TaskChange, edit: EditTransa
   const refusal = refuse(facts, change, edit);
   if (refusal !== undefined) return refusal;
   if ((space.u32(task, layout.task.flags) & (PF_KTHREAD | PF_IO_WORKER)) !== 0) return "untouchable";
-  if (space.pointer(task, layout.task.mm) === 0 || space.i32(task, layout.task.tgid) <= 1) return "untouchable";
+  if (space.pointer(task, layout.task.mm) === 0 || space.i32(task, layout.task.tgid) <= 1)
+    return "untouchable";
   if ((space.u32(task, layout.task.pendingSignals) & SIGKILL_BIT) !== 0) return "exiting";
   const hold = holds.get(task, change.id, change.startTimeNs);
   if (hold?.entry === true && trap.wakeUp.pending(task)) return "wake-up under way";
@@ -43,7 +57,11 @@ export function planHold(trap: FreezerTrap, change: TaskChange, edit: EditTransa
 }
 
 /** Stages a release, or the next step of one that the guest has not finished. */
-export function planRelease(trap: FreezerTrap, change: TaskChange, edit: EditTransaction): "planned" | NotNow {
+export function planRelease(
+  trap: FreezerTrap,
+  change: TaskChange,
+  edit: EditTransaction,
+): "planned" | NotNow {
   const { facts, holds, wakeUp } = trap;
   const { space, layout } = facts;
   const task = change.address;
@@ -57,13 +75,19 @@ export function planRelease(trap: FreezerTrap, change: TaskChange, edit: EditTra
   const onQueue = space.u32(task, layout.task.onRq) !== 0 || space.u32(task, layout.task.onCpu) !== 0;
   // Runnable with another state: between the trap and schedule(). Clearing the bit here would leave it asleep for ever.
   if (onQueue && space.u32(task, layout.task.state) !== 0) return "kernel mode";
-  if (trapped) edit.expect32(task, layout.task.jobctl, jobctl).write32(task, layout.task.jobctl, jobctl & ~JOBCTL_TRAP_FREEZE);
+  if (trapped)
+    edit
+      .expect32(task, layout.task.jobctl, jobctl)
+      .write32(task, layout.task.jobctl, jobctl & ~JOBCTL_TRAP_FREEZE);
   const frozen = (space.u32(task, layout.frozen.word) & layout.frozen.mask) !== 0;
   const parked = frozen && !onQueue;
   if (!parked && !trapped) return "nothing to do";
   if (parked) {
     if (space.u32(task, layout.task.piLock) !== 0) return "lock held";
-    edit.expect32(task, layout.task.onRq, 0).expect32(task, layout.task.onCpu, 0).expect32(task, layout.task.piLock, 0);
+    edit
+      .expect32(task, layout.task.onRq, 0)
+      .expect32(task, layout.task.onCpu, 0)
+      .expect32(task, layout.task.piLock, 0);
     const woken = wakeUp.stage(task, edit);
     if (woken !== "planned") return woken;
   } else {
@@ -78,13 +102,17 @@ function refuse(facts: LinuxFacts, change: TaskChange, edit: EditTransaction): N
   const { space, layout } = facts;
   const at = layout.task;
   const task = change.address;
-  if (space.i32(task, at.pid) !== change.id || space.u64(task, at.startTime) !== change.startTimeNs) return "gone";
+  if (space.i32(task, at.pid) !== change.id || space.u64(task, at.startTime) !== change.startTimeNs)
+    return "gone";
   if (!isLinked(facts, (task + at.threadNode) as GuestVa)) return "gone";
   if ((space.u32(task, at.flags) & PF_EXITING) !== 0 || space.u32(task, at.exitState) !== 0) return "exiting";
   const sighand = space.pointer(task, at.sighand);
   if (!isKernelObject(sighand)) return "exiting";
   if (space.u32(sighand, layout.sighand.siglock) !== 0) return "lock held";
-  edit.expect32(task, at.pid, change.id).expect32(task, at.exitState, 0).expect32(sighand, layout.sighand.siglock, 0);
+  edit
+    .expect32(task, at.pid, change.id)
+    .expect32(task, at.exitState, 0)
+    .expect32(sighand, layout.sighand.siglock, 0);
   return undefined;
 }
 
@@ -99,7 +127,11 @@ function stageSignalFlagBack(facts: LinuxFacts, task: GuestVa, edit: EditTransac
   if ((threadFlags & TIF_SIGPENDING) === 0) return;
   const shared = space.pointer(task, at.signal);
   const pending =
-    space.u64(task, at.pendingSignals) !== 0 || !isKernelObject(shared) || space.u64(shared, layout.signal.sharedPending) !== 0;
+    space.u64(task, at.pendingSignals) !== 0 ||
+    !isKernelObject(shared) ||
+    space.u64(shared, layout.signal.sharedPending) !== 0;
   if (pending) return;
-  edit.expect32(task, at.threadFlags, threadFlags).write32(task, at.threadFlags, threadFlags & ~TIF_SIGPENDING);
+  edit
+    .expect32(task, at.threadFlags, threadFlags)
+    .write32(task, at.threadFlags, threadFlags & ~TIF_SIGPENDING);
 }

@@ -14,7 +14,9 @@ export interface Hold {
   seen: number;
 }
 
-const code = Object.fromEntries(holdStates.map((state, index) => [state, index])) as Readonly<Record<HoldState, number>>;
+const code = Object.fromEntries(holdStates.map((state, index) => [state, index])) as Readonly<
+  Record<HoldState, number>
+>;
 
 /** The tasks of one guest that we hold or are giving back. */
 export class Holds {

@@ -15,13 +15,17 @@ const mostSymbols = 1_000_000;
 /** Names looked at between two turns of the event loop: other domains are served meanwhile. */
 const namesAtOnce = 8192;
 
+/** A plain array: walking one is faster than walking a Buffer. */
+type Token = readonly number[];
+
 /** Where the kallsyms tables lie in the copy of the kernel image (byte positions) and what their header says. */
 interface KallsymsTables {
   readonly offsets: number;
   readonly relativeBase: bigint;
   readonly symbolCount: number;
   readonly names: number;
-  readonly tokens: readonly Buffer[];
+  /** The bytes of each of the 256 tokens. */
+  readonly tokens: readonly Token[];
 }
 
 /**
@@ -35,26 +39,32 @@ export async function findSymbols(image: KernelImage, wanted: readonly string[])
     await setImmediate();
     if (tables !== undefined) return lookUp(image.bytes, tables, wanted);
   }
-  throw new VmmschedError("ERR_GUEST_UNSUPPORTED", "no kallsyms tables in the kernel image (CONFIG_KALLSYMS off, or an unknown order of tables)");
+  throw new VmmschedError(
+    "ERR_GUEST_UNSUPPORTED",
+    "no kallsyms tables in the kernel image (CONFIG_KALLSYMS off, or an unknown order of tables)",
+  );
 }
 
 /** Every token table whose index, which follows it, agrees with it. */
-function* tokenTables(bytes: Buffer): Generator<{ at: number; tokens: readonly Buffer[] }> {
+function* tokenTables(bytes: Buffer): Generator<{ at: number; tokens: readonly Token[] }> {
   for (let hit = bytes.indexOf(digits); hit >= 0; hit = bytes.indexOf(digits, hit + 1)) {
     const at = tableStart(bytes, hit);
     if (at < 0) continue;
-    const tokens: Buffer[] = [];
+    const tokens: Token[] = [];
     const starts: number[] = [];
     let position = at;
     for (let i = 0; i < tokenCount; i++) {
       const end = bytes.indexOf(0, position);
       if (end < 0) break;
       starts.push(position - at);
-      tokens.push(bytes.subarray(position, end));
+      tokens.push([...bytes.subarray(position, end)]);
       position = end + 1;
     }
     const index = align8(position);
-    if (tokens.length === tokenCount && starts.every((start, i) => bytes.readUInt16LE(index + 2 * i) === start)) {
+    if (
+      tokens.length === tokenCount &&
+      starts.every((start, i) => bytes.readUInt16LE(index + 2 * i) === start)
+    ) {
       yield { at, tokens };
     }
   }
@@ -71,10 +81,11 @@ function tableStart(bytes: Buffer, zeroToken: number): number {
 }
 
 /** Searches back from the token table for relative_base and num_syms, and proves them by walking names and markers. */
-function locate(bytes: Buffer, tokenTable: number, tokens: readonly Buffer[]): KallsymsTables | undefined {
+function locate(bytes: Buffer, tokenTable: number, tokens: readonly Token[]): KallsymsTables | undefined {
   for (let at = tokenTable - 16; at >= 8; at -= 8) {
     const symbolCount = bytes.readUInt32LE(at);
-    if (symbolCount < fewestSymbols || symbolCount > mostSymbols || bytes.readUInt32LE(at + 4) !== 0) continue;
+    if (symbolCount < fewestSymbols || symbolCount > mostSymbols || bytes.readUInt32LE(at + 4) !== 0)
+      continue;
     if (bytes.readUInt32LE(at - 4) !== 0xffffffff || (bytes.readUInt32LE(at - 8) & 0xfff) !== 0) continue;
     const offsets = at - 8 - align8(symbolCount * 4);
     if (offsets < 0 || !namesFit(bytes, at + 8, symbolCount, tokenTable)) continue;
@@ -129,12 +140,12 @@ async function lookUp(bytes: Buffer, tables: KallsymsTables, wanted: readonly st
 }
 
 /** Writes the tokens of bytes `from` to `to` and returns how long they are together. */
-function expand(bytes: Buffer, from: number, to: number, tokens: readonly Buffer[], into: Buffer): number {
+function expand(bytes: Buffer, from: number, to: number, tokens: readonly Token[], into: Buffer): number {
   let size = 0;
   for (let i = from; i < to; i++) {
     const token = tokens[bytes[i] ?? 0];
     if (token === undefined || size + token.length > into.length) return size;
-    for (let k = 0; k < token.length; k++) into[size++] = token[k] ?? 0;
+    for (const byte of token) into[size++] = byte;
   }
   return size;
 }

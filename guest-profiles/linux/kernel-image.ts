@@ -57,7 +57,10 @@ export interface KernelRoot {
  * (CONFIG_STRICT_KERNEL_RWX off) is copied whole. What a live page table maps is the running kernel: a copy left in RAM
  * by an earlier boot can never be taken for it. Undefined where it maps none.
  */
-export async function readKernelImage(memory: PhysicalMemory, from: KernelRoot): Promise<KernelImage | undefined> {
+export async function readKernelImage(
+  memory: PhysicalMemory,
+  from: KernelRoot,
+): Promise<KernelImage | undefined> {
   const all: PresentPage[] = [];
   for (const page of presentPages(memory, from.paging, from.root, imageFrom, imageTo)) {
     all.push(page);
@@ -68,7 +71,11 @@ export async function readKernelImage(memory: PhysicalMemory, from: KernelRoot):
   return pages.length < fewestPages ? undefined : copy(memory, from, pages);
 }
 
-async function copy(memory: PhysicalMemory, { root, paging }: KernelRoot, pages: readonly PresentPage[]): Promise<KernelImage> {
+async function copy(
+  memory: PhysicalMemory,
+  { root, paging }: KernelRoot,
+  pages: readonly PresentPage[],
+): Promise<KernelImage> {
   const bytes = Buffer.alloc(pages.length * pageBytes);
   for (let from = 0; from < pages.length; from += framesAtOnce) {
     const batch = pages.slice(from, from + framesAtOnce).map((page) => page.frame);
@@ -95,6 +102,11 @@ function segmentsOf(pages: readonly PresentPage[]): readonly Segment[] {
  */
 export function kernelRoots(vcpus: readonly VcpuContext[]): readonly KernelRoot[] {
   return vcpus.flatMap(({ root, paging }) =>
-    root % 2 === 1 ? [{ root: (root - 1) as Frame, paging }, { root, paging }] : [{ root, paging }],
+    root % 2 === 1
+      ? [
+          { root: (root - 1) as Frame, paging },
+          { root, paging },
+        ]
+      : [{ root, paging }],
   );
 }

@@ -36,7 +36,10 @@ const wanted = {
       savedStackPointer: ["thread.sp"],
     },
   },
-  signal: { struct: "signal_struct", members: { threadHead: ["thread_head"], sharedPending: ["shared_pending.signal"] } },
+  signal: {
+    struct: "signal_struct",
+    members: { threadHead: ["thread_head"], sharedPending: ["shared_pending.signal"] },
+  },
   sighand: { struct: "sighand_struct", members: { siglock: ["siglock"] } },
   rq: { struct: "rq", members: { nrRunning: ["nr_running"], curr: ["curr"], idle: ["idle"] } },
   irqWork: {
@@ -47,7 +50,12 @@ const wanted = {
   processTimer: { struct: "process_timer", members: { task: ["task"] } },
   callSingle: {
     struct: "__call_single_data",
-    members: { next: ["node.llist", "llist"], flags: ["node.u_flags", "flags"], func: ["func"], info: ["info"] },
+    members: {
+      next: ["node.llist", "llist"],
+      flags: ["node.u_flags", "flags"],
+      func: ["func"],
+      info: ["info"],
+    },
   },
 } as const;
 
@@ -113,5 +121,9 @@ function tickStoppedBit(btf: Btf): BitMember {
 }
 
 function missing(struct: string, paths: readonly string[]): VmmschedError {
-  return new VmmschedError("ERR_LAYOUT_MEMBER_MISSING", `struct ${struct} has no member ${paths.join(" or ")}`, { struct });
+  return new VmmschedError(
+    "ERR_LAYOUT_MEMBER_MISSING",
+    `struct ${struct} has no member ${paths.join(" or ")}`,
+    { struct },
+  );
 }

@@ -64,9 +64,15 @@ export class LinuxKernel implements GuestKernel {
     this.facts.space.flush();
     edit.begin(this.facts.space);
     try {
-      return change.kind === "hold" ? planHold(this.#trap, change, edit) : planRelease(this.#trap, change, edit);
+      return change.kind === "hold"
+        ? planHold(this.#trap, change, edit)
+        : planRelease(this.#trap, change, edit);
     } catch (error) {
-      if (isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") || isVmmschedError(error, "ERR_FRAME_UNREADABLE")) return "unreadable";
+      if (
+        isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") ||
+        isVmmschedError(error, "ERR_FRAME_UNREADABLE")
+      )
+        return "unreadable";
       throw error;
     }
   }

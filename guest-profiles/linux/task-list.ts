@@ -24,7 +24,11 @@ export function forEachTask(facts: LinuxFacts, visit: (task: GuestVa, leader: bo
 }
 
 /** Visits the threads of a process after its leader; returns how many. */
-function forEachOtherThread(facts: LinuxFacts, leader: GuestVa, visit: (task: GuestVa, leader: boolean) => void): number {
+function forEachOtherThread(
+  facts: LinuxFacts,
+  leader: GuestVa,
+  visit: (task: GuestVa, leader: boolean) => void,
+): number {
   const { signal, threadNode } = facts.layout.task;
   const group = facts.space.pointer(leader, signal);
   if (!isKernelObject(group)) throw broken(leader);
@@ -53,5 +57,7 @@ function follow(facts: LinuxFacts, node: GuestVa): GuestVa {
 }
 
 function broken(at: GuestVa): VmmschedError {
-  return new VmmschedError("ERR_GUEST_CORRUPT", `the list at ${formatVa(at)} is broken or changing`, { va: formatVa(at) });
+  return new VmmschedError("ERR_GUEST_CORRUPT", `the list at ${formatVa(at)} is broken or changing`, {
+    va: formatVa(at),
+  });
 }

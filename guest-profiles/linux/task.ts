@@ -14,7 +14,13 @@ const stateCode = Object.fromEntries(taskStates.map((state, code) => [state, cod
 >;
 
 /** Writes everything but `hold` of the task_struct at `task` into row `row`. */
-export function readTask(facts: LinuxFacts, task: GuestVa, leader: boolean, columns: TaskColumns, row: number): void {
+export function readTask(
+  facts: LinuxFacts,
+  task: GuestVa,
+  leader: boolean,
+  columns: TaskColumns,
+  row: number,
+): void {
   const { space, layout } = facts;
   const at = layout.task;
   const process = space.i32(task, at.tgid);
@@ -28,7 +34,9 @@ export function readTask(facts: LinuxFacts, task: GuestVa, leader: boolean, colu
   columns.state[row] = stateOf(facts, task);
   const kernel = (space.u32(task, at.flags) & (PF_KTHREAD | PF_IO_WORKER)) !== 0;
   columns.flags[row] =
-    (kernel ? taskFlags.kernel : 0) | (process <= 1 ? taskFlags.untouchable : 0) | (leader ? taskFlags.leader : 0);
+    (kernel ? taskFlags.kernel : 0) |
+    (process <= 1 ? taskFlags.untouchable : 0) |
+    (leader ? taskFlags.leader : 0);
   for (let i = 0; i < nameBytes; i += 4) {
     const word = space.u32(task, at.comm + i);
     const to = row * nameBytes + i;
@@ -49,6 +57,7 @@ function stateOf(facts: LinuxFacts, task: GuestVa): number {
   const state = space.u32(task, at.state);
   if ((state & TASK_STOPPED_OR_TRACED) !== 0) return stateCode.stopped;
   if ((state & TASK_INTERRUPTIBLE) !== 0) return stateCode.sleeping;
-  if ((state & TASK_UNINTERRUPTIBLE) !== 0) return (state & TASK_NOLOAD) !== 0 ? stateCode.sleeping : stateCode.blocked;
+  if ((state & TASK_UNINTERRUPTIBLE) !== 0)
+    return (state & TASK_NOLOAD) !== 0 ? stateCode.sleeping : stateCode.blocked;
   return stateCode.unknown;
 }

@@ -22,7 +22,8 @@ export function wakeByIrqWork(facts: LinuxFacts, domain: Domain): WakeUp {
   const tickSched = requireSymbol(symbols, "tick_cpu_sched");
   const at = layout.irqWork;
 
-  const ticks = (cpu: GuestCpu) => (space.u32(cpu.area, tickSched + layout.tickStopped.word) & layout.tickStopped.mask) === 0;
+  const ticks = (cpu: GuestCpu) =>
+    (space.u32(cpu.area, tickSched + layout.tickStopped.word) & layout.tickStopped.mask) === 0;
   /** The task's own CPU if its tick runs, else any whose tick runs, else CPU 0, the one an event channel reaches. */
   const choose = (task: GuestVa): GuestCpu | undefined => {
     const own = cpuOf(facts, task);
@@ -34,7 +35,8 @@ export function wakeByIrqWork(facts: LinuxFacts, domain: Domain): WakeUp {
   return {
     how: "an irq_work on lazy_list, run by the guest's next tick",
 
-    pending: (task) => (space.u32(entryOf(facts, task, entryOffset), at.flags) & (IRQ_WORK_PENDING | IRQ_WORK_BUSY)) !== 0,
+    pending: (task) =>
+      (space.u32(entryOf(facts, task, entryOffset), at.flags) & (IRQ_WORK_PENDING | IRQ_WORK_BUSY)) !== 0,
 
     stage(task: GuestVa, edit: EditTransaction): "planned" | NotNow {
       const cpu = choose(task);

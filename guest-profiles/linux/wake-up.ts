@@ -23,7 +23,12 @@ const stackMarginBytes = 1024;
  * Address of our entry in the task's stack, `offset` bytes above its end marker. Undefined when the stack does not look
  * as it must. Stages the expectation that the marker is there.
  */
-export function entryAt(facts: LinuxFacts, task: GuestVa, offset: number, edit: EditTransaction): GuestVa | undefined {
+export function entryAt(
+  facts: LinuxFacts,
+  task: GuestVa,
+  offset: number,
+  edit: EditTransaction,
+): GuestVa | undefined {
   const { space, layout } = facts;
   const stack = space.pointer(task, layout.task.stack);
   const free = space.pointer(task, layout.task.savedStackPointer) - stack;

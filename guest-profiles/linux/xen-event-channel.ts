@@ -1,4 +1,9 @@
-import { isKernelObject, type Domain, type EditTransaction, type GuestEventChannel } from "../../core/plugin-api.js";
+import {
+  isKernelObject,
+  type Domain,
+  type EditTransaction,
+  type GuestEventChannel,
+} from "../../core/plugin-api.js";
 import type { LinuxFacts } from "./facts.js";
 
 /** Bits of a FIFO event word (xen/include/public/event_channel.h). */
@@ -33,7 +38,10 @@ function stageFifo(facts: LinuxFacts, channel: GuestEventChannel, edit: EditTran
   const at = 4 * (port % wordsPerPage);
   const word = facts.space.u32(page, at);
   if ((word & LINKED) !== 0) return true;
-  edit.expect32(page, at, word).write32(page, at, (word & ~(PENDING | MASKED)) >>> 0).notify(channel);
+  edit
+    .expect32(page, at, word)
+    .write32(page, at, (word & ~(PENDING | MASKED)) >>> 0)
+    .notify(channel);
   return true;
 }
 

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { Changes, reconcile } from "../../../core/cycle/reconcile.js";
-import { holdStates, taskFlags, TaskColumns, taskStates, type HoldState, type TaskState } from "../../../core/snapshot/task-columns.js";
+import {
+  holdStates,
+  taskFlags,
+  TaskColumns,
+  taskStates,
+  type HoldState,
+  type TaskState,
+} from "../../../core/snapshot/task-columns.js";
 
 interface Case {
   readonly hold: HoldState;

@@ -19,7 +19,10 @@ function twoPages(): { machine: Machine; space: AddressSpace } {
 }
 
 const expected = (at: number, length: number) =>
-  Array.from({ length }, (_, i) => BigInt(((at + i) * 7) & 0xff) << BigInt(8 * i)).reduce((sum, byte) => sum | byte, 0n);
+  Array.from({ length }, (_, i) => BigInt(((at + i) * 7) & 0xff) << BigInt(8 * i)).reduce(
+    (sum, byte) => sum | byte,
+    0n,
+  );
 
 describe("an address space", () => {
   const struct = vaFromBigInt(base + 0xff8n);
@@ -38,7 +41,10 @@ describe("an address space", () => {
     const { machine, space } = twoPages();
     const into = new Uint8Array(64);
     space.read(struct, 0, into);
-    assert.deepEqual([...into], Array.from({ length: 64 }, (_, i) => ((0xff8 + i) * 7) & 0xff));
+    assert.deepEqual(
+      [...into],
+      Array.from({ length: 64 }, (_, i) => ((0xff8 + i) * 7) & 0xff),
+    );
     machine.fill(0x33, Buffer.from("swapper/0\0rest"));
     assert.equal(space.cstring(struct, 8, 16), "swapper/0");
     assert.equal(space.cstring(struct, 8, 4), "swap");
@@ -56,7 +62,9 @@ describe("an address space", () => {
     const { space } = twoPages();
     assert.throws(
       () => space.u32(vaFromBigInt(base), 0x2000),
-      (error) => isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") && error.message.includes("0xff11000000010000 + 8192"),
+      (error) =>
+        isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") &&
+        error.message.includes("0xff11000000010000 + 8192"),
     );
   });
 

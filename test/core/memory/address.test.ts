@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatVa, highWord, isKernelObject, lowWord, vaFromBigInt, vaFromWords } from "../../../core/memory/address.js";
+import {
+  formatVa,
+  highWord,
+  isKernelObject,
+  lowWord,
+  vaFromBigInt,
+  vaFromWords,
+} from "../../../core/memory/address.js";
 
 /** Canonical kernel addresses of 5-level paging that are multiples of 8. */
 const kernelObjects = fc.bigInt({ min: -(2n ** 53n), max: -1n }).map((value) => value * 8n);

@@ -5,6 +5,7 @@ import { vaFromBigInt, type Frame } from "../../../core/memory/address.js";
 import { AddressSpace } from "../../../core/memory/address-space.js";
 import { EditTransaction } from "../../../core/memory/edit-transaction.js";
 import { fourLevelPaging } from "../../../core/memory/paging.js";
+import type { WritablePhysicalMemory } from "../../../core/memory/physical-memory.js";
 import { Machine } from "./machine.js";
 
 const base = 0xffff888000010000n;
@@ -75,7 +76,10 @@ describe("an edit transaction", () => {
   it("writes nothing when a page is missing", () => {
     const { machine, space, edit } = machineWithTwoPages();
     edit.begin(space).write32(va, 0, 1).write32(va, 0x5000, 1);
-    assert.throws(() => edit.commit(machine.paused()), (error) => isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT"));
+    assert.throws(
+      () => edit.commit(machine.paused()),
+      (error) => isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT"),
+    );
     assert.equal(machine.u32(first, 0), old);
   });
 
@@ -86,15 +90,25 @@ describe("an edit transaction", () => {
     assert.equal(machine.u32(first, 0), 2);
     edit.rollBack();
     assert.equal(machine.u32(first, 0), old);
-    assert.throws(() => { edit.rollBack(); }, (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"));
+    assert.throws(
+      () => {
+        edit.rollBack();
+      },
+      (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"),
+    );
   });
 
   it("refuses more words than it holds, and to commit before it began", () => {
     const { machine, space, edit } = machineWithTwoPages();
-    assert.throws(() => edit.expect32(va, 0, 0).commit(machine.paused()), (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"));
+    assert.throws(
+      () => edit.expect32(va, 0, 0).commit(machine.paused()),
+      (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"),
+    );
     edit.begin(space);
     assert.throws(
-      () => { for (let i = 0; i <= 64; i++) edit.expect32(va, 0, old); },
+      () => {
+        for (let i = 0; i <= 64; i++) edit.expect32(va, 0, old);
+      },
       (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"),
     );
   });
@@ -102,8 +116,9 @@ describe("an edit transaction", () => {
   it("cannot be had without a pause: the types forbid it", () => {
     const writeLive = (domain: Domain, paused: PausedDomain) => {
       // @ts-expect-error a running domain's memory has no way to write
-      domain.memory.write32(first, 0, 1);
-      paused.memory.write32(first, 0, 1);
+      const live: WritablePhysicalMemory = domain.memory;
+      const stopped: WritablePhysicalMemory = paused.memory;
+      return [live, stopped];
     };
     assert.equal(typeof writeLive, "function");
   });

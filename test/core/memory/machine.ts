@@ -68,7 +68,8 @@ export class Machine implements WritablePhysicalMemory {
   }
 
   write32(frame: Frame, offset: number, value: number): void {
-    if (this.readOnly.has(frame)) throw new VmmschedError("ERR_FRAME_UNWRITABLE", `frame ${String(frame)} is read-only`);
+    if (this.readOnly.has(frame))
+      throw new VmmschedError("ERR_FRAME_UNWRITABLE", `frame ${String(frame)} is read-only`);
     this.#existing(frame).setUint32(offset, value, true);
   }
 

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isVmmschedError } from "../../../core/errors.js";
-import { fiveLevelPaging, fourLevelPaging, presentPages, tableIndex, walk } from "../../../core/memory/paging.js";
+import {
+  fiveLevelPaging,
+  fourLevelPaging,
+  presentPages,
+  tableIndex,
+  walk,
+} from "../../../core/memory/paging.js";
 import { Machine } from "./machine.js";
 
 const signed = (address: bigint) => Number(BigInt.asIntN(64, address));
@@ -33,7 +39,10 @@ describe("the page-table walker", () => {
   it("leaves out PAT, which large entries keep in bit 12", () => {
     const machine = new Machine(fourLevelPaging);
     machine.map(kernel4 & ~0x1fffffn, 0x4000, 0x200000, 0x1000n);
-    assert.equal(walk(machine, fourLevelPaging, machine.root, signed(kernel4)), 0x4000 + Number((kernel4 >> 12n) & 511n));
+    assert.equal(
+      walk(machine, fourLevelPaging, machine.root, signed(kernel4)),
+      0x4000 + Number((kernel4 >> 12n) & 511n),
+    );
   });
 
   it("says -1 where nothing is mapped, at every level", () => {
@@ -55,10 +64,14 @@ describe("the page-table walker", () => {
 
   it("computes table indices as bit arithmetic would", () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: -(2n ** 53n), max: 2n ** 53n - 1n }), fc.constantFrom(12, 21, 30, 39, 48), (eighth, shift) => {
-        const address = BigInt.asUintN(64, eighth * 8n);
-        assert.equal(tableIndex(signed(address), shift), Number((address >> BigInt(shift)) & 511n));
-      }),
+      fc.property(
+        fc.bigInt({ min: -(2n ** 53n), max: 2n ** 53n - 1n }),
+        fc.constantFrom(12, 21, 30, 39, 48),
+        (eighth, shift) => {
+          const address = BigInt.asUintN(64, eighth * 8n);
+          assert.equal(tableIndex(signed(address), shift), Number((address >> BigInt(shift)) & 511n));
+        },
+      ),
     );
   });
 });
@@ -73,15 +86,35 @@ describe("presentPages", () => {
     machine.map(image + 0x1200000n, 0xa00, 0x200000, 0n);
     const pages = [...presentPages(machine, fourLevelPaging, machine.root, -(2 ** 31), -(2 ** 30))];
     assert.equal(pages.length, 2 + 512);
-    assert.deepEqual(pages[0], { va: signed(image + 0x1000000n), frame: 0x500, writable: true, executable: false });
-    assert.deepEqual(pages[1], { va: signed(image + 0x1003000n), frame: 0x900, writable: false, executable: false });
-    assert.deepEqual(pages.at(-1), { va: signed(image + 0x13ff000n), frame: 0xa00 + 511, writable: false, executable: true });
+    assert.deepEqual(pages[0], {
+      va: signed(image + 0x1000000n),
+      frame: 0x500,
+      writable: true,
+      executable: false,
+    });
+    assert.deepEqual(pages[1], {
+      va: signed(image + 0x1003000n),
+      frame: 0x900,
+      writable: false,
+      executable: false,
+    });
+    assert.deepEqual(pages.at(-1), {
+      va: signed(image + 0x13ff000n),
+      frame: 0xa00 + 511,
+      writable: false,
+      executable: true,
+    });
   });
 
   it("takes from a large page only what lies in the range", () => {
     const machine = new Machine(fourLevelPaging);
     machine.map(0xffffffff80000000n, 0x40000, 0x40000000);
-    const pages = [...presentPages(machine, fourLevelPaging, machine.root, -(2 ** 31) + 0x3000, -(2 ** 31) + 0x5000)];
-    assert.deepEqual(pages.map((page) => page.frame), [0x40003, 0x40004]);
+    const pages = [
+      ...presentPages(machine, fourLevelPaging, machine.root, -(2 ** 31) + 0x3000, -(2 ** 31) + 0x5000),
+    ];
+    assert.deepEqual(
+      pages.map((page) => page.frame),
+      [0x40003, 0x40004],
+    );
   });
 });

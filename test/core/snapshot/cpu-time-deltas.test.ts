@@ -20,9 +20,20 @@ describe("CPU time deltas", () => {
     [0, -8192, 1, 200],
     [1, -4096, 1, 300],
   ];
-  const cases: readonly { readonly what: string; readonly now: readonly Row[]; readonly deltas: readonly number[] }[] = [
+  const cases: readonly {
+    readonly what: string;
+    readonly now: readonly Row[];
+    readonly deltas: readonly number[];
+  }[] = [
     { what: "follows a task to another row", now: [[0, -8192, 1, 250]], deltas: [50] },
-    { what: "tells domains with equal addresses apart", now: [[1, -4096, 1, 310], [0, -4096, 1, 105]], deltas: [10, 5] },
+    {
+      what: "tells domains with equal addresses apart",
+      now: [
+        [1, -4096, 1, 310],
+        [0, -4096, 1, 105],
+      ],
+      deltas: [10, 5],
+    },
     { what: "counts all the time of a new task", now: [[0, -12288, 9, 40]], deltas: [40] },
     { what: "takes a reused address for a new task", now: [[0, -4096, 9, 7]], deltas: [7] },
   ];
@@ -43,7 +54,10 @@ describe("CPU time deltas", () => {
     for (let round = 0; round < 20; round++) {
       const rows = Array.from({ length: 64 }, (_, i): Row => [i % 3, -64 * (i + 1), 1, round * (i + 1)]);
       cpuTimes.update(columns, fill(columns, rows), round === 0);
-      if (round > 0) rows.forEach((_, i) => { assert.equal(columns.cpuTimeDeltaNs[i], i + 1); });
+      if (round > 0)
+        rows.forEach((_, i) => {
+          assert.equal(columns.cpuTimeDeltaNs[i], i + 1);
+        });
     }
   });
 });

@@ -1,0 +1,130 @@
+import "reflect-metadata";
+import { setImmediate } from "node:timers/promises";
+import linux from "../../../guest-profiles/linux/index.js";
+import { SimulatedHost, SimulatedHypervisor, type DomainSpec } from "../../../native/simulated/index.js";
+import type { Clock } from "../../../core/clock.js";
+import { Cycle } from "../../../core/cycle/cycle.js";
+import type { CycleOptions } from "../../../core/cycle/cycle-options.js";
+import { DomainRegistry } from "../../../core/cycle/domain-registry.js";
+import { EditLog } from "../../../core/cycle/edit-log.js";
+import { PolicyRunner } from "../../../core/cycle/policy-runner.js";
+import { SchedulerLoop } from "../../../core/cycle/scheduler-loop.js";
+import type { Log, LogFields } from "../../../core/log.js";
+import type { HostSnapshot, Wish } from "../../../core/policy.js";
+
+export const intervalNs = 50e6;
+
+export interface ScheduledHostOptions {
+  readonly domains: readonly DomainSpec[];
+  readonly seed?: number;
+  readonly lockProbability?: number;
+  readonly pause?: CycleOptions["pause"];
+  readonly exclude?: readonly string[];
+}
+
+/** The whole scheduler on a simulated host, in virtual time, with a policy that a test writes in place. */
+export class ScheduledHost {
+  readonly host: SimulatedHost;
+  readonly hypervisor: SimulatedHypervisor;
+  readonly cycle: Cycle;
+  readonly registry: DomainRegistry;
+  readonly loop: SchedulerLoop;
+  readonly logged: LogFields[] = [];
+  /** What the policy wishes, tick by tick. */
+  decide: (host: HostSnapshot) => Iterable<Wish> = () => [];
+
+  constructor(options: ScheduledHostOptions) {
+    const { domains, seed = 1, lockProbability = 0.05, pause = "late" } = options;
+    this.host = new SimulatedHost({ domains, seed, lockProbability, pcpuCount: 8 });
+    this.hypervisor = new SimulatedHypervisor(this.host);
+    const cycleOptions: CycleOptions = {
+      intervalNs,
+      pause,
+      pauseBudgetNs: 5e6,
+      maxTasks: 2048,
+      domains: { include: ["*"], exclude: options.exclude ?? [] },
+    };
+    const write = (fields: LogFields) => void this.logged.push(fields);
+    const log: Log = { trace: write, debug: write, info: write, warn: write, error: write };
+    const clock: Clock = {
+      nowNs: () => this.host.nowNs,
+      sleep: async (ns) => {
+        this.host.advance(ns);
+        await setImmediate();
+      },
+    };
+    const profiles = [{ name: "linux", profile: linux, options: {} }];
+    const policies = [
+      { name: "test", policy: { decide: (host: HostSnapshot) => this.decide(host) }, options: {} },
+    ];
+    this.registry = new DomainRegistry(this.hypervisor, profiles, cycleOptions, log);
+    const editLog = new EditLog(log, cycleOptions);
+    this.cycle = new Cycle(this.registry, new PolicyRunner(policies, log), editLog, clock, cycleOptions);
+    this.loop = new SchedulerLoop(
+      this.cycle,
+      this.registry,
+      this.hypervisor,
+      editLog,
+      cycleOptions,
+      clock,
+      log,
+    );
+    this.host.advance(1e9);
+  }
+
+  /** Ticks until every domain has been looked at. */
+  async attach(): Promise<void> {
+    this.cycle.tick();
+    await this.settle();
+  }
+
+  /** Lets every attempt to find a kernel that is under way come to its end, while no time passes. */
+  async settle(): Promise<void> {
+    while (this.registry.domains.some((domain) => domain.status === "attaching")) await setImmediate();
+  }
+
+  /** Lets this many intervals pass, with a tick after each. */
+  async run(intervals: number): Promise<void> {
+    for (let i = 0; i < intervals; i++) {
+      this.host.advance(intervalNs);
+      this.cycle.tick();
+      await this.settle();
+    }
+  }
+
+  /** CPU time that the guest has accounted to all threads of the process of this name. */
+  cpuTimeNs(domain: string, comm: string): number {
+    const guest = this.host.guest(domain);
+    const entries = guest.processes();
+    const leaders = entries.filter((entry) => entry.comm === comm).map((entry) => entry.tgid);
+    return entries
+      .filter((entry) => leaders.includes(entry.tgid))
+      .reduce((sum, entry) => sum + (guest.procStat(entry.pid)?.sumExecRuntimeNs ?? 0), 0);
+  }
+
+  /** CPU time that a process gains while this many intervals pass. */
+  async gained(domain: string, comm: string, intervals: number): Promise<number> {
+    const before = this.cpuTimeNs(domain, comm);
+    await this.run(intervals);
+    return this.cpuTimeNs(domain, comm) - before;
+  }
+
+  complaints(): readonly string[] {
+    return this.host.domains.flatMap(({ name, machine }) =>
+      "console" in machine ? this.host.guest(name).console.complaints.map((text) => `${name}: ${text}`) : [],
+    );
+  }
+
+  events(event: string): readonly LogFields[] {
+    return this.logged.filter((fields) => fields.event === event);
+  }
+}
+
+/** Wishes to hold every process whose name is in `names`. */
+export function holdNamed(...names: readonly string[]): (host: HostSnapshot) => Iterable<Wish> {
+  return (host) =>
+    host.domains
+      .flatMap((domain) => domain.processes)
+      .filter((process) => names.includes(process.name))
+      .map((target): Wish => ({ kind: "hold", target }));
+}
