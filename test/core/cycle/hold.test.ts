@@ -131,7 +131,7 @@ describe("holding and releasing at random", () => {
           .map((target) => ({ kind: "hold", target }));
       await scheduled.run(200);
       assert.deepEqual(scheduled.complaints(), []);
-      const committed = scheduled.logged.filter((fields) => fields["outcome"] === "committed").length;
+      const committed = scheduled.logged.filter((fields) => fields.outcome === "committed").length;
       assert.ok(committed > 500, `${String(committed)} edits`);
       scheduled.decide = () => [];
       await scheduled.run(20);
