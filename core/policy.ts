@@ -61,6 +61,8 @@ export type Wish = HoldWish;
 export interface HoldWish {
   readonly kind: "hold";
   readonly target: TaskSnapshot | ProcessSnapshot;
+  /** Why, in a few words: logged with the hold. */
+  readonly reason?: string;
 }
 
 /**

@@ -14,7 +14,7 @@ import { DomainRegistry } from "./domain-registry.js";
 import { EditLog } from "./edit-log.js";
 import type { ManagedDomain } from "./managed-domain.js";
 import { PauseMeter } from "./pause-meter.js";
-import { PolicyRunner } from "./policy-runner.js";
+import { PolicyRunner, Wishes } from "./policy-runner.js";
 import { Changes, reconcile } from "./reconcile.js";
 
 /** What became of one planned change. */
@@ -31,7 +31,7 @@ export class Cycle {
   readonly pauses = new PauseMeter();
   readonly #builder: SnapshotBuilder;
   readonly #deltas: CpuTimeDeltas;
-  readonly #wishedHolds: Uint8Array;
+  readonly #wishes: Wishes;
   readonly #changes: Changes;
   readonly #ready: Int32Array;
   readonly #edit = new EditTransaction();
@@ -56,7 +56,7 @@ export class Cycle {
     this.host = new HostView(this.columns);
     this.#builder = new SnapshotBuilder(this.columns);
     this.#deltas = new CpuTimeDeltas(options.maxTasks);
-    this.#wishedHolds = new Uint8Array(options.maxTasks);
+    this.#wishes = new Wishes(options.maxTasks);
     this.#changes = new Changes(options.maxTasks);
     this.#ready = new Int32Array(options.maxTasks);
   }
@@ -74,7 +74,7 @@ export class Cycle {
       this.#resumeAll();
     }
     this.#lastTickNs = nowNs;
-    this.editLog.flush(this.columns, this.registry);
+    this.editLog.flush(this.columns, this.registry, this.#wishes.reasons);
   }
 
   /** How many tasks are held, or on the way there or back. */
@@ -119,9 +119,9 @@ export class Cycle {
   }
 
   #decide(releaseAll: boolean): void {
-    if (releaseAll) this.#wishedHolds.fill(0, 0, this.#builder.rows);
-    else this.policies.decide(this.host, this.#builder.rows, this.#wishedHolds);
-    reconcile(this.columns, this.#builder.rows, this.#wishedHolds, this.#changes);
+    if (releaseAll) this.#wishes.holds.fill(0, 0, this.#builder.rows);
+    else this.policies.decide(this.host, this.#builder.rows, this.#wishes);
+    reconcile(this.columns, this.#builder.rows, this.#wishes.holds, this.#changes);
   }
 
   /** Changes come in row order, so those of one domain follow each other. */

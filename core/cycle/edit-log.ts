@@ -40,7 +40,7 @@ export class EditLog {
   }
 
   /** Logs committed changes at level info, the others at debug. */
-  flush(columns: TaskColumns, registry: DomainRegistry): void {
+  flush(columns: TaskColumns, registry: DomainRegistry, reasons: readonly string[]): void {
     for (let i = 0; i < this.#count; i++) {
       const row = this.#rows[i] ?? 0;
       const outcome = this.#outcomes[i] ?? "stale";
@@ -52,6 +52,7 @@ export class EditLog {
         tid: columns.id[row],
         name: nameOf(columns, row),
         outcome,
+        ...(this.#kinds[i] === "hold" ? { reason: reasons[row] } : {}),
       };
       if (outcome === "committed") this.log.info(facts, `${facts.event} of ${String(facts.tid)}`);
       else this.log.debug(facts, `no ${facts.event} of ${String(facts.tid)} now: ${outcome}`);

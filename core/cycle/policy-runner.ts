@@ -13,7 +13,19 @@ interface RunningPolicy {
   failing: boolean;
 }
 
-/** Asks every active policy and gathers what they wish, as one flag a row: 1 = this task is wished to be held. */
+/** What the policies wish, by row. */
+export class Wishes {
+  /** 1 = this task is wished to be held. */
+  readonly holds: Uint8Array;
+  /** Who wishes it, and why; only where `holds` is 1. */
+  readonly reasons: string[] = [];
+
+  constructor(capacity: number) {
+    this.holds = new Uint8Array(capacity);
+  }
+}
+
+/** Asks every active policy and gathers what they wish. */
 @injectable()
 export class PolicyRunner {
   readonly #running: readonly RunningPolicy[];
@@ -29,14 +41,14 @@ export class PolicyRunner {
     }));
   }
 
-  /** Sets `wishedHolds[row]` for the first `rows` rows. A policy that throws has no wishes in this tick. */
-  decide(host: HostSnapshot, rows: number, wishedHolds: Uint8Array): void {
-    wishedHolds.fill(0, 0, rows);
+  /** Fills `wishes` for the first `rows` rows. A policy that throws has no wishes in this tick. */
+  decide(host: HostSnapshot, rows: number, wishes: Wishes): void {
+    wishes.holds.fill(0, 0, rows);
     for (const running of this.#running) {
       try {
         const { policy, options } = running.configured;
-        const wishes = [...policy.decide(host, options, running.state)];
-        for (const wish of wishes) apply(wish, rows, wishedHolds);
+        const made = [...policy.decide(host, options, running.state)];
+        for (const wish of made) apply(running.configured.name, wish, rows, wishes);
         running.failing = false;
       } catch (error) {
         if (!running.failing) this.#logFailure(running, error);
@@ -54,7 +66,12 @@ export class PolicyRunner {
   }
 }
 
-function apply(wish: Wish, rows: number, wishedHolds: Uint8Array): void {
+function apply(policy: string, wish: Wish, rows: number, wishes: Wishes): void {
   const threads: readonly TaskSnapshot[] = "threads" in wish.target ? wish.target.threads : [wish.target];
-  for (const { row } of threads) if (row >= 0 && row < rows) wishedHolds[row] = 1;
+  const reason = wish.reason === undefined ? policy : `${policy}: ${wish.reason}`;
+  for (const { row } of threads) {
+    if (row < 0 || row >= rows) continue;
+    wishes.holds[row] = 1;
+    wishes.reasons[row] = reason;
+  }
 }

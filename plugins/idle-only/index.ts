@@ -7,6 +7,7 @@ export interface Options {
   readonly ignore: readonly ProcessPattern[];
   readonly processCpuPercent: number;
   readonly domainCpuPercent: number;
+  readonly domainBusyTicks: number;
   readonly busyTicks: number;
   readonly idleTicks: number;
 }
@@ -22,6 +23,8 @@ export interface State {
   readonly ignored: ProcessMatcher;
   /** By uuid of the domain that the background processes live in. */
   standings: ReadonlyMap<string, Standing>;
+  /** By uuid of a domain: for how many ticks in a row it has used more than its processes account for. */
+  unexplained: ReadonlyMap<string, number>;
 }
 
 export default {
@@ -30,11 +33,15 @@ export default {
       background: processMatcher(options.background),
       ignored: processMatcher(options.ignore),
       standings: previous?.standings ?? new Map<string, Standing>(),
+      unexplained: previous?.unexplained ?? new Map<string, number>(),
     };
   },
 
   decide(host, options, state) {
-    const busy = host.domains.filter((domain) => isBusy(domain, host, options, state));
+    const work = new Map(host.domains.map((domain) => [domain, workIn(domain, host, options, state)]));
+    state.unexplained = new Map(
+      host.domains.map((domain) => [domain.uuid, unexplainedTicks(domain, host, options, state)]),
+    );
     const standings = new Map<string, Standing>();
     const wishes: Wish[] = [];
     for (const domain of host.domains) {
@@ -43,11 +50,14 @@ export default {
       );
       if (background.length === 0) continue;
       const before = state.standings.get(domain.uuid) ?? { held: background.some(isHeld), ticks: 0 };
-      const othersBusy = busy.some((other) => other !== domain);
+      const others = host.domains.filter((other) => other !== domain);
+      const reason = others.map((other) => work.get(other)).find((each) => each !== undefined);
       // The first snapshot has no interval to judge by: what is stays.
-      const standing = host.intervalNs === 0 ? before : next(before, othersBusy, options);
+      const standing = host.intervalNs === 0 ? before : next(before, reason !== undefined, options);
       standings.set(domain.uuid, standing);
-      if (standing.held) wishes.push(...background.map((target) => ({ kind: "hold", target }) as const));
+      if (!standing.held) continue;
+      const because = reason === undefined ? {} : { reason };
+      for (const target of background) wishes.push({ kind: "hold", target, ...because });
     }
     state.standings = standings;
     return wishes;
@@ -63,22 +73,48 @@ function next(before: Standing, othersBusy: boolean, options: Options): Standing
 }
 
 /**
- * Does anything in the domain count as work? Its run queues say so first. The hypervisor's own accounting confirms
- * them, and is all that is known of an unmanaged domain.
+ * What in the domain counts as work, in words; undefined when it is idle. Its run queues say so first. The hypervisor's
+ * own accounting confirms them, and is all that is known of an unmanaged domain.
  */
-function isBusy(domain: DomainSnapshot, host: HostSnapshot, options: Options, state: State): boolean {
-  if (domain.paused) return false;
-  let uncountedNs = 0;
+function workIn(
+  domain: DomainSnapshot,
+  host: HostSnapshot,
+  options: Options,
+  state: State,
+): string | undefined {
+  if (domain.paused) return undefined;
   for (const process of domain.processes) {
-    if (process.kernel) continue;
-    if (state.background(domain.name, process.name) || state.ignored(domain.name, process.name)) {
-      uncountedNs += process.cpuTimeDeltaNs;
-    } else {
-      if (process.runnable) return true;
-      if (percent(process.cpuTimeDeltaNs, host.intervalNs) > options.processCpuPercent) return true;
-    }
+    if (process.kernel || isUncounted(domain, process, state)) continue;
+    if (process.runnable) return `${process.name} in ${domain.name} is runnable`;
+    const used = percent(process.cpuTimeDeltaNs, host.intervalNs);
+    if (used > options.processCpuPercent)
+      return `${process.name} in ${domain.name} used ${used.toFixed(0)} % of a CPU`;
   }
-  return percent(domain.cpuTimeDeltaNs - uncountedNs, host.intervalNs) > options.domainCpuPercent;
+  if (unexplainedTicks(domain, host, options, state) < options.domainBusyTicks) return undefined;
+  return `${domain.name} used ${unexplainedPercent(domain, host, state).toFixed(0)} % of a CPU`;
+}
+
+/** For how many ticks in a row, this one included, the hypervisor has charged the domain for more than it shows. */
+function unexplainedTicks(
+  domain: DomainSnapshot,
+  host: HostSnapshot,
+  options: Options,
+  state: State,
+): number {
+  if (domain.paused || unexplainedPercent(domain, host, state) <= options.domainCpuPercent) return 0;
+  return (state.unexplained.get(domain.uuid) ?? 0) + 1;
+}
+
+/** What the hypervisor charged, less what the guest accounts to processes that do not count. */
+function unexplainedPercent(domain: DomainSnapshot, host: HostSnapshot, state: State): number {
+  const uncountedNs = domain.processes
+    .filter((process) => !process.kernel && isUncounted(domain, process, state))
+    .reduce((sum, process) => sum + process.cpuTimeDeltaNs, 0);
+  return percent(domain.cpuTimeDeltaNs - uncountedNs, host.intervalNs);
+}
+
+function isUncounted(domain: DomainSnapshot, process: ProcessSnapshot, state: State): boolean {
+  return state.background(domain.name, process.name) || state.ignored(domain.name, process.name);
 }
 
 /** Share of one CPU; nothing can be said of an interval without length. */

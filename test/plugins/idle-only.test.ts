@@ -7,6 +7,7 @@ const options: Options = {
   ignore: [{ domain: "*", process: "cron" }],
   processCpuPercent: 5,
   domainCpuPercent: 10,
+  domainBusyTicks: 1,
   busyTicks: 1,
   idleTicks: 1,
 };
@@ -119,6 +120,13 @@ describe("idle-only", () => {
     assert.deepEqual(decide([sketch], { background: [{ domain: "*1", process: "*" }] }), [["pv1/sh"]]);
   });
 
+  it("says why", () => {
+    const seen = host(busy);
+    const state = idleOnly.init(options);
+    const reasons = [...idleOnly.decide(seen, options, state)].map((wish) => wish.reason);
+    assert.deepEqual(reasons, ["make in pv2 is runnable"]);
+  });
+
   it("does not let the background of one domain keep the background of another from running", () => {
     const both: HostSketch = { domains: [home, { name: "pv2", processes: [{ ...burn, name: "burn-2" }] }] };
     assert.deepEqual(decide([both], { background: [{ domain: "pv?", process: "burn-*" }] }), [[]]);
@@ -138,6 +146,9 @@ describe("idle-only", () => {
   });
 
   const hold = ["pv1/burn-1"];
+  const hidden: HostSketch = {
+    domains: [home, { name: "pv2", cpuPercent: 60, processes: [{ name: "sh" }] }],
+  };
   const sequences: readonly (readonly [
     title: string,
     changed: Partial<Options>,
@@ -155,6 +166,12 @@ describe("idle-only", () => {
       { idleTicks: 2 },
       [busy, idle, busy, idle, idle, idle],
       [hold, hold, hold, hold, [], []],
+    ],
+    [
+      "holds for work that the guest does not show only after domainBusyTicks ticks of it",
+      { domainBusyTicks: 3 },
+      [hidden, hidden, idle, hidden, hidden, hidden, idle],
+      [[], [], [], [], [], hold, []],
     ],
     [
       "leaves a running process alone at the first snapshot",
