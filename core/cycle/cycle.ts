@@ -101,7 +101,7 @@ export class Cycle {
       if (domain.kernel !== undefined) this.#scanDomain(domain, domain.kernel, nowNs);
     }
     const first = this.#lastTickNs < 0;
-    this.#deltas.update(this.columns, this.#builder.rows, first);
+    this.#deltas.update(this.columns, this.#builder.rows);
     this.host.update(this.registry.domains, this.#builder.rows, nowNs, first ? 0 : nowNs - this.#lastTickNs);
   }
 

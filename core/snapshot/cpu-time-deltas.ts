@@ -14,10 +14,10 @@ export class CpuTimeDeltas {
   }
 
   /**
-   * Fills `cpuTimeDeltaNs` of the first `rows` rows. A task that was not there before has used all its time since;
-   * in the first snapshot (`first`) nothing is known and every delta is 0.
+   * Fills `cpuTimeDeltaNs` of the first `rows` rows. A task that was not there before has used all its time since; but
+   * where nothing of its domain was there before, nothing is known and the delta is 0.
    */
-  update(columns: TaskColumns, rows: number, first: boolean): void {
+  update(columns: TaskColumns, rows: number): void {
     const { before, now } = { before: this.#before, now: this.#now };
     now.clear();
     for (let row = 0; row < rows; row++) {
@@ -25,8 +25,8 @@ export class CpuTimeDeltas {
       const address = columns.address[row] ?? 0;
       const startTimeNs = columns.startTimeNs[row] ?? 0;
       const cpuTimeNs = columns.cpuTimeNs[row] ?? 0;
-      const known = before.get(slot, address, startTimeNs);
-      columns.cpuTimeDeltaNs[row] = first ? 0 : cpuTimeNs - Math.max(known, 0);
+      const known = Math.max(before.get(slot, address, startTimeNs), 0);
+      columns.cpuTimeDeltaNs[row] = before.hasSlot(slot) ? cpuTimeNs - known : 0;
       now.put(slot, address, startTimeNs, cpuTimeNs);
     }
     this.#before = now;
@@ -42,6 +42,8 @@ class Table {
   readonly #slots: Int32Array;
   readonly #startTimes: Float64Array;
   readonly #cpuTimes: Float64Array;
+  /** 1 = the slot has tasks. There are never more slots than tasks. */
+  readonly #slotsUsed: Uint8Array;
 
   constructor(capacity: number) {
     this.#size = 2 ** Math.ceil(Math.log2(Math.max(16, 2 * capacity)));
@@ -50,10 +52,16 @@ class Table {
     this.#slots = new Int32Array(this.#size);
     this.#startTimes = new Float64Array(this.#size);
     this.#cpuTimes = new Float64Array(this.#size);
+    this.#slotsUsed = new Uint8Array(this.#size);
   }
 
   clear(): void {
     this.#addresses.fill(0);
+    this.#slotsUsed.fill(0);
+  }
+
+  hasSlot(slot: number): boolean {
+    return this.#slotsUsed[slot] === 1;
   }
 
   /** The CPU time, or -1 for a task that is not in the table. */
@@ -73,6 +81,7 @@ class Table {
     this.#slots[i] = slot;
     this.#startTimes[i] = startTimeNs;
     this.#cpuTimes[i] = cpuTimeNs;
+    this.#slotsUsed[slot] = 1;
   }
 
   /** Structures are spread by at least 64 bytes; the multiplier is Knuth's. */

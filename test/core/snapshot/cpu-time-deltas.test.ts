@@ -35,15 +35,16 @@ describe("CPU time deltas", () => {
       deltas: [10, 5],
     },
     { what: "counts all the time of a new task", now: [[0, -12288, 9, 40]], deltas: [40] },
+    { what: "knows nothing of a domain that it has not met before", now: [[2, -4096, 1, 900]], deltas: [0] },
     { what: "takes a reused address for a new task", now: [[0, -4096, 9, 7]], deltas: [7] },
   ];
   for (const { what, now, deltas } of cases) {
     it(what, () => {
       const columns = TaskColumns.allocate(4);
       const cpuTimes = new CpuTimeDeltas(4);
-      cpuTimes.update(columns, fill(columns, before), true);
+      cpuTimes.update(columns, fill(columns, before));
       assert.deepEqual([...columns.cpuTimeDeltaNs.subarray(0, 3)], [0, 0, 0]);
-      cpuTimes.update(columns, fill(columns, now), false);
+      cpuTimes.update(columns, fill(columns, now));
       assert.deepEqual([...columns.cpuTimeDeltaNs.subarray(0, now.length)], deltas);
     });
   }
@@ -53,7 +54,7 @@ describe("CPU time deltas", () => {
     const cpuTimes = new CpuTimeDeltas(64);
     for (let round = 0; round < 20; round++) {
       const rows = Array.from({ length: 64 }, (_, i): Row => [i % 3, -64 * (i + 1), 1, round * (i + 1)]);
-      cpuTimes.update(columns, fill(columns, rows), round === 0);
+      cpuTimes.update(columns, fill(columns, rows));
       if (round > 0)
         rows.forEach((_, i) => {
           assert.equal(columns.cpuTimeDeltaNs[i], i + 1);
