@@ -1,5 +1,5 @@
 import { VmmschedError } from "../errors.js";
-import { formatVa, pageBytes, vaFromWords, type Frame, type GuestVa } from "./address.js";
+import { formatVa, highWord, pageBytes, vaFromWords, type Frame, type GuestVa } from "./address.js";
 import { walk, type PagingMode } from "./paging.js";
 import type { PhysicalMemory } from "./physical-memory.js";
 
@@ -50,20 +50,14 @@ export class AddressSpace {
     return walk(this.memory, this.paging, this.root, this.#pageNumber(va, offset) * pageBytes) >= 0;
   }
 
-  u32(va: GuestVa, offset: number): number {
+  i32(va: GuestVa, offset: number): number {
     const at = pageOffset(va, offset);
-    if ((at & 3) === 0) return this.memory.u32(this.frame(va, offset), at);
-    return (
-      (this.u8(va, offset) |
-        (this.u8(va, offset + 1) << 8) |
-        (this.u8(va, offset + 2) << 16) |
-        (this.u8(va, offset + 3) << 24)) >>>
-      0
-    );
+    if ((at & 3) === 0) return this.memory.i32(this.frame(va, offset), at);
+    return this.u16(va, offset) | (this.u16(va, offset + 2) << 16);
   }
 
-  i32(va: GuestVa, offset: number): number {
-    return this.u32(va, offset) | 0;
+  u32(va: GuestVa, offset: number): number {
+    return this.i32(va, offset) >>> 0;
   }
 
   u16(va: GuestVa, offset: number): number {
@@ -72,17 +66,27 @@ export class AddressSpace {
 
   u8(va: GuestVa, offset: number): number {
     const at = pageOffset(va, offset);
-    return (this.memory.u32(this.frame(va, offset), at & ~3) >>> ((at & 3) * 8)) & 0xff;
+    return (this.memory.i32(this.frame(va, offset), at & ~3) >>> ((at & 3) * 8)) & 0xff;
   }
 
   /** A 64-bit count or time as a number: exact up to 2^53. */
   u64(va: GuestVa, offset: number): number {
-    return this.u32(va, offset + 4) * 2 ** 32 + this.u32(va, offset);
+    return (this.i32(va, offset + 4) >>> 0) * 2 ** 32 + (this.i32(va, offset) >>> 0);
+  }
+
+  /** Writes {@link u64} to `into[index]`: a large number that is returned costs an allocation, one that is stored does not. */
+  storeU64(va: GuestVa, offset: number, into: Float64Array, index: number): void {
+    into[index] = (this.i32(va, offset + 4) >>> 0) * 2 ** 32 + (this.i32(va, offset) >>> 0);
+  }
+
+  /** Is the pointer at `va + offset` this address? Allocates nothing. */
+  pointsTo(va: GuestVa, offset: number, target: GuestVa): boolean {
+    return this.i32(va, offset) === (target | 0) && this.i32(va, offset + 4) === (highWord(target) | 0);
   }
 
   /** A pointer. Whether it points at anything is for the caller to check ({@link isKernelObject}). */
   pointer(va: GuestVa, offset: number): GuestVa {
-    return vaFromWords(this.u32(va, offset), this.u32(va, offset + 4));
+    return vaFromWords(this.i32(va, offset), this.i32(va, offset + 4));
   }
 
   /** Fills `into` from `va + offset`, across pages. */

@@ -32,7 +32,7 @@ const present = 0x1;
 const writableBit = 0x2;
 const pageSize = 0x80;
 /** Bit 63, in an entry's high word: not executable. */
-const noExecute = 0x80000000;
+const noExecute = 1 << 31;
 /** Bits 51..32 of an entry's high word: the upper part of the frame address. */
 const frameHighMask = 0x000fffff;
 
@@ -46,9 +46,9 @@ export function walk(memory: PhysicalMemory, mode: PagingMode, root: Frame, va: 
   let table = root;
   for (const level of mode.levels) {
     const at = tableIndex(va, level.shift) * 8;
-    const low = memory.u32(table, at);
+    const low = memory.i32(table, at);
     if ((low & present) === 0) return -1;
-    const next = entryFrame(low, memory.u32(table, at + 4));
+    const next = entryFrame(low, memory.i32(table, at + 4));
     if (level.shift === 12) return next;
     if (level.large && (low & pageSize) !== 0) return frameWithin(next, level.shift, va);
     table = next as Frame;
@@ -106,7 +106,7 @@ function* presentBelow(
     const at = tableIndex(va, level.shift) * 8;
     const entry = readEntry(memory, table, at);
     if (entry < 0) continue;
-    const low = memory.u32(table, at);
+    const low = memory.i32(table, at);
     const start = Math.max(va, from);
     const end = Math.min(va + span, to);
     if (level.shift > 12 && !(level.large && (low & pageSize) !== 0)) {
@@ -114,7 +114,7 @@ function* presentBelow(
       continue;
     }
     const writable = (low & writableBit) !== 0;
-    const executable = (memory.u32(table, at + 4) & noExecute) === 0;
+    const executable = (memory.i32(table, at + 4) & noExecute) === 0;
     for (let page = start; page < end; page += pageBytes) {
       const frame = (level.shift === 12 ? entry : frameWithin(entry, level.shift, page)) as Frame;
       yield { va: page, frame, writable, executable };
@@ -125,8 +125,8 @@ function* presentBelow(
 /** Frame of the entry at byte `at` of `table`, or -1 where it is absent or the table cannot be read. */
 function readEntry(memory: PhysicalMemory, table: Frame, at: number): number {
   try {
-    const low = memory.u32(table, at);
-    return (low & present) === 0 ? -1 : entryFrame(low, memory.u32(table, at + 4));
+    const low = memory.i32(table, at);
+    return (low & present) === 0 ? -1 : entryFrame(low, memory.i32(table, at + 4));
   } catch (error) {
     if (error instanceof VmmschedError && error.code === "ERR_FRAME_UNREADABLE") return -1;
     throw error;

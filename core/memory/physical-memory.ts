@@ -6,8 +6,11 @@ import type { Frame } from "./address.js";
  * Two readers are enough for everything else (see {@link "./address-space.js"}).
  */
 export interface PhysicalMemory {
-  /** The little-endian 32-bit word at byte `offset` (a multiple of 4, below 4096) of `frame`, unsigned. */
-  u32(frame: Frame, offset: number): number;
+  /**
+   * The little-endian 32-bit word at byte `offset` (a multiple of 4, below 4096) of `frame`, signed: such numbers are
+   * small integers to V8 and cost no allocation, where an unsigned one may.
+   */
+  i32(frame: Frame, offset: number): number;
   /** Fills `into` from `frame` at `offset`; must not cross the frame's end. */
   read(frame: Frame, offset: number, into: Uint8Array): void;
   /**

@@ -47,12 +47,12 @@ export function isLinked(facts: LinuxFacts, node: GuestVa): boolean {
   const next = facts.space.pointer(node, 0);
   const before = facts.space.pointer(node, prev);
   if (!isKernelObject(next) || !isKernelObject(before)) return false;
-  return facts.space.pointer(next, prev) === node && facts.space.pointer(before, 0) === node;
+  return facts.space.pointsTo(next, prev, node) && facts.space.pointsTo(before, 0, node);
 }
 
 function follow(facts: LinuxFacts, node: GuestVa): GuestVa {
   const next = facts.space.pointer(node, 0);
-  if (!isKernelObject(next) || facts.space.pointer(next, prev) !== node) throw broken(node);
+  if (!isKernelObject(next) || !facts.space.pointsTo(next, prev, node)) throw broken(node);
   return next;
 }
 

@@ -28,8 +28,8 @@ export function readTask(
   columns.process[row] = process;
   columns.cpu[row] = space.i32(task, at.cpu);
   columns.priority[row] = space.i32(task, at.staticPrio);
-  columns.cpuTimeNs[row] = space.u64(task, at.sumExecRuntime);
-  columns.startTimeNs[row] = space.u64(task, at.startTime);
+  space.storeU64(task, at.sumExecRuntime, columns.cpuTimeNs, row);
+  space.storeU64(task, at.startTime, columns.startTimeNs, row);
   columns.address[row] = task;
   columns.state[row] = stateOf(facts, task);
   const kernel = (space.u32(task, at.flags) & (PF_KTHREAD | PF_IO_WORKER)) !== 0;

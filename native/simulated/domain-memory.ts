@@ -11,8 +11,8 @@ export class DomainMemory implements PhysicalMemory {
     this.#ram = ram;
   }
 
-  u32(frame: Frame, offset: number): number {
-    return this.#ram.u32(frame, offset);
+  i32(frame: Frame, offset: number): number {
+    return this.#ram.i32(frame, offset);
   }
 
   read(frame: Frame, offset: number, into: Uint8Array): void {

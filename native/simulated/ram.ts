@@ -55,10 +55,10 @@ export class Ram implements PhysicalMemory {
     return this.#pfns[frame - this.#firstFrame] ?? -1;
   }
 
-  u32(frame: Frame, offset: number): number {
+  i32(frame: Frame, offset: number): number {
     const pfn = this.#pfns[frame - this.#firstFrame] ?? -1;
     if (pfn < 0) throw unreadable(frame);
-    return this.words[pfn * wordsPerPage + (offset >>> 2)] ?? 0;
+    return (this.words[pfn * wordsPerPage + (offset >>> 2)] ?? 0) | 0;
   }
 
   read(frame: Frame, offset: number, into: Uint8Array): void {

@@ -52,9 +52,9 @@ export class ForeignMemory implements WritablePhysicalMemory, Disposable {
     this.#budget = budget;
   }
 
-  u32(frame: Frame, offset: number): number {
+  i32(frame: Frame, offset: number): number {
     const page = this.#readable.get(frame) ?? this.#mapReadable(frame);
-    return page.view.getUint32(offset, true);
+    return page.view.getInt32(offset, true);
   }
 
   read(frame: Frame, offset: number, into: Uint8Array): void {

@@ -73,8 +73,8 @@ class PausedMemory implements WritablePhysicalMemory {
     this.#requirePaused = requirePaused;
   }
 
-  u32(frame: Frame, offset: number): number {
-    return this.#memory.u32(frame, offset);
+  i32(frame: Frame, offset: number): number {
+    return this.#memory.i32(frame, offset);
   }
 
   read(frame: Frame, offset: number, into: Uint8Array): void {

@@ -57,7 +57,8 @@ export class XenDomain implements Domain {
     this.#liveRegisters = new VcpuRegisters(host.control, record.id, record.kind);
     this.#paused = this.#newPausedDomain();
     const { evtchn } = host;
-    if (record.kind === "pv" && evtchn !== undefined) this.eventChannel = () => this.#openEventChannel(evtchn);
+    if (record.kind === "pv" && evtchn !== undefined)
+      this.eventChannel = () => this.#openEventChannel(evtchn);
   }
 
   get info(): DomainInfo {

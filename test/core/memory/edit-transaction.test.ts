@@ -28,7 +28,7 @@ describe("an edit transaction", () => {
     const pointer = vaFromBigInt(0xffffffff81234568n);
     edit.begin(space).expect32(va, 16, old).write32(va, 0, 1).writePointer(va, 0x1000, pointer);
     assert.equal(edit.commit(machine.paused()), "committed");
-    assert.equal(machine.u32(first, 0), 1);
+    assert.equal(machine.i32(first, 0), 1);
     assert.equal(space.pointer(va, 0x1000), pointer);
     assert.deepEqual(edit.undoRecord(), [
       { va, offset: 0, before: old, after: 1 },
@@ -41,7 +41,7 @@ describe("an edit transaction", () => {
     const { machine, space, edit } = machineWithTwoPages();
     edit.begin(space).write32(va, 0, 1).expect32(va, 4, 5);
     assert.equal(edit.commit(machine.paused()), "stale");
-    assert.equal(machine.u32(first, 0), old);
+    assert.equal(machine.i32(first, 0), old);
   });
 
   it("puts everything back when a write fails halfway", () => {
@@ -49,7 +49,7 @@ describe("an edit transaction", () => {
     machine.readOnly.add(second);
     edit.begin(space).write32(va, 0, 1).write32(va, 8, 2).write32(va, 0x1000, 3);
     assert.equal(edit.commit(machine.paused()), "rolled-back");
-    assert.deepEqual([machine.u32(first, 0), machine.u32(first, 8), machine.u32(second, 0)], [old, old, old]);
+    assert.deepEqual([machine.i32(first, 0), machine.i32(first, 8), machine.i32(second, 0)], [old, old, old]);
   });
 
   it("puts everything back when the interrupt cannot be raised", () => {
@@ -59,13 +59,13 @@ describe("an edit transaction", () => {
     });
     edit.begin(space).write32(va, 0, 1).interrupt(0, 0xfb);
     assert.equal(edit.commit(paused), "rolled-back");
-    assert.equal(machine.u32(first, 0), old);
+    assert.equal(machine.i32(first, 0), old);
   });
 
   it("raises the interrupt after the writes, once", () => {
     const { machine, space, edit } = machineWithTwoPages();
     const raised: unknown[] = [];
-    const paused = machine.paused((apicId, vector) => raised.push([apicId, vector, machine.u32(first, 0)]));
+    const paused = machine.paused((apicId, vector) => raised.push([apicId, vector, machine.i32(first, 0)]));
     edit.begin(space).write32(va, 0, 1).interrupt(2, 0xfb);
     edit.commit(paused);
     edit.begin(space).write32(va, 0, 2);
@@ -80,16 +80,16 @@ describe("an edit transaction", () => {
       () => edit.commit(machine.paused()),
       (error) => isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT"),
     );
-    assert.equal(machine.u32(first, 0), old);
+    assert.equal(machine.i32(first, 0), old);
   });
 
   it("can be taken back while the domain is paused, in reverse order", () => {
     const { machine, space, edit } = machineWithTwoPages();
     edit.begin(space).write32(va, 0, 1).write32(va, 0, 2);
     edit.commit(machine.paused());
-    assert.equal(machine.u32(first, 0), 2);
+    assert.equal(machine.i32(first, 0), 2);
     edit.rollBack();
-    assert.equal(machine.u32(first, 0), old);
+    assert.equal(machine.i32(first, 0), old);
     assert.throws(
       () => {
         edit.rollBack();

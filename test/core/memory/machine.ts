@@ -52,8 +52,8 @@ export class Machine implements WritablePhysicalMemory {
     new Uint8Array(this.#frame(frame).buffer).set(bytes);
   }
 
-  u32(frame: Frame, offset: number): number {
-    return this.#existing(frame).getUint32(offset, true);
+  i32(frame: Frame, offset: number): number {
+    return this.#existing(frame).getInt32(offset, true);
   }
 
   read(frame: Frame, offset: number, into: Uint8Array): void {

@@ -82,7 +82,7 @@ describe("SimulatedHypervisor", () => {
     const [vcpu] = view.domain.vcpus();
     assert.ok(vcpu);
     assert.ok(vcpu.root > 0x100000, "a machine frame");
-    assert.throws(() => view.domain.memory.u32(5 as Frame, 0), failsWith("ERR_FRAME_UNREADABLE"));
+    assert.throws(() => view.domain.memory.i32(5 as Frame, 0), failsWith("ERR_FRAME_UNREADABLE"));
     using paused = view.domain.pause();
     assert.throws(() => {
       paused.memory.write32(vcpu.root, 0, 0);
@@ -103,7 +103,7 @@ describe("SimulatedHypervisor", () => {
     assert.equal(view.domain.info.ended, true);
     assert.throws(() => view.domain.pause(), failsWith("ERR_DOMAIN_GONE"));
     assert.throws(() => view.hypervisor.open(id), failsWith("ERR_DOMAIN_GONE"));
-    assert.throws(() => view.domain.memory.u32(0 as Frame, 0), failsWith("ERR_FRAME_UNREADABLE"));
+    assert.throws(() => view.domain.memory.i32(0 as Frame, 0), failsWith("ERR_FRAME_UNREADABLE"));
   });
 
   it("shows a crashed domain as ended, and it runs no more", () => {

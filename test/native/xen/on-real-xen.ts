@@ -128,7 +128,7 @@ async function checkGuest(domain: Domain, info: DomainInfo): Promise<void> {
   await check(`${name} bulk read finds the kernel's banner`, () => findBanner(domain));
   await check(`${name} missing frame`, () => {
     const missing = (2 ** 36) as Frame;
-    assert.throws(() => domain.memory.u32(missing, 0), { code: "ERR_FRAME_UNREADABLE" });
+    assert.throws(() => domain.memory.i32(missing, 0), { code: "ERR_FRAME_UNREADABLE" });
     const [vcpu] = domain.vcpus();
     assert.ok(vcpu);
     const into = new Uint8Array(3 * pageBytes).fill(0xcc);
@@ -160,19 +160,19 @@ async function checkGuest(domain: Domain, info: DomainInfo): Promise<void> {
     assert.ok(vcpu);
     // The end of the page at the kernel's per-CPU area: whatever stands there is put back before the guest runs.
     const frame = walk(paused.memory, vcpu.paging, vcpu.root, vcpu.gsBase) as Frame;
-    const old = paused.memory.u32(frame, 4092);
+    const old = paused.memory.i32(frame, 4092);
     paused.memory.write32(frame, 4092, ~old >>> 0);
     const copy = new Uint8Array(pageBytes);
     paused.memory.readFrames([frame], copy);
     paused.memory.write32(frame, 4092, old);
     assert.equal(new DataView(copy.buffer).getUint32(4092, true), ~old >>> 0);
-    assert.equal(paused.memory.u32(frame, 4092), old);
+    assert.equal(paused.memory.i32(frame, 4092), old);
   });
   await check(`${name} root of the page tables is ${pv ? "not " : ""}writable`, () => {
     using paused = domain.pause();
     const [vcpu] = paused.vcpus();
     assert.ok(vcpu);
-    const old = paused.memory.u32(vcpu.root, 0);
+    const old = paused.memory.i32(vcpu.root, 0);
     const write = (): void => paused.memory.write32(vcpu.root, 0, old);
     if (pv) assert.throws(write, { code: "ERR_FRAME_UNWRITABLE" });
     else write();
@@ -191,7 +191,7 @@ async function checkGuest(domain: Domain, info: DomainInfo): Promise<void> {
     assert.ok(vcpu);
     const startMs = performance.now();
     let sum = 0;
-    for (let i = 0; i < 1_000_000; i++) sum += domain.memory.u32(vcpu.root, (i * 4) & 0xffc);
+    for (let i = 0; i < 1_000_000; i++) sum += domain.memory.i32(vcpu.root, (i * 4) & 0xffc);
     const ns = performance.now() - startMs;
     const registers = timeUs(50, () => void domain.vcpus());
     return `u32 ${ns.toFixed(0)} ns (sum ${sum}); vcpus() ${registers}`;
@@ -268,11 +268,11 @@ async function main(): Promise<void> {
       const paused = domain.pause();
       const root = paused.vcpus()[0]?.root;
       assert.ok(root !== undefined);
-      paused.memory.u32(root, 0);
+      paused.memory.i32(root, 0);
       run("xl", "destroy", victim.name);
       paused[Symbol.dispose]();
       // The mapped page is there still, and with it the domain, until the next list.
-      paused.memory.u32(root, 0);
+      paused.memory.i32(root, 0);
       const zombie = run("xl", "list").includes("(null)");
       for (let tries = 0; tries < 20 && xen.domains().some((info) => info.id === id); tries++)
         await sleep(100);
@@ -282,7 +282,7 @@ async function main(): Promise<void> {
       );
       assert.throws(() => domain.pause(), { code: "ERR_DOMAIN_GONE" });
       assert.throws(() => domain.vcpus(), { code: "ERR_DOMAIN_GONE" });
-      assert.throws(() => domain.memory.u32(root, 0), { code: "ERR_DOMAIN_GONE" });
+      assert.throws(() => domain.memory.i32(root, 0), { code: "ERR_DOMAIN_GONE" });
       domain[Symbol.dispose]();
       return zombie ? "was a zombie while mapped, then vanished" : "vanished";
     });

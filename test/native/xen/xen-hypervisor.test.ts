@@ -146,7 +146,7 @@ describeWith("XenHypervisor", missingCompiler(), () => {
     fake.addPv(1);
     const domain = xen.open(1);
     domain.pause();
-    domain.memory.u32(3 as never, 0);
+    domain.memory.i32(3 as never, 0);
     xen[Symbol.dispose]();
     xen[Symbol.dispose]();
     assert.equal(fake.calls.pauseCount(1), 0);
