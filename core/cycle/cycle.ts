@@ -17,6 +17,8 @@ import { PauseMeter } from "./pause-meter.js";
 import { PolicyRunner, Wishes } from "./policy-runner.js";
 import { Changes, reconcile } from "./reconcile.js";
 
+const unheld = holdStates.indexOf("none");
+
 /** What became of one planned change. */
 export type ChangeOutcome = EditOutcome | NotNow;
 
@@ -77,12 +79,19 @@ export class Cycle {
     this.editLog.flush(this.columns, this.registry, this.#wishes.reasons);
   }
 
-  /** How many tasks are held, or on the way there or back. */
+  /** How many tasks are held, or on the way there or back, in the domains that the last tick could read. */
   heldTasks(): number {
     let count = 0;
-    for (let row = 0; row < this.#builder.rows; row++)
-      if (this.columns.hold[row] !== holdStates.indexOf("none")) count++;
+    for (let row = 0; row < this.#builder.rows; row++) if (this.columns.hold[row] !== unheld) count++;
     return count;
+  }
+
+  /** Nothing is held, and every domain in which something could be has been read. */
+  allReleased(): boolean {
+    return (
+      this.heldTasks() === 0 &&
+      this.registry.domains.every((domain) => domain.kernel === undefined || domain.managed)
+    );
   }
 
   /** Fills the snapshot and shows it, without deciding anything. */
@@ -96,8 +105,6 @@ export class Cycle {
   #scan(nowNs: number): void {
     this.#builder.begin();
     for (const domain of this.registry.domains) {
-      domain.firstRow = this.#builder.rows;
-      domain.rows = 0;
       if (domain.kernel !== undefined) this.#scanDomain(domain, domain.kernel, nowNs);
     }
     const first = this.#lastTickNs < 0;
@@ -109,7 +116,6 @@ export class Cycle {
     this.#builder.beginDomain(domain.slot);
     try {
       kernel.scan(this.#builder);
-      domain.rows = this.#builder.rows - domain.firstRow;
       domain.scanned();
     } catch (error) {
       if (!isVmmschedError(error)) throw error;

@@ -25,8 +25,6 @@ export class ManagedDomain implements DomainEntry, Disposable {
   /** Its rows are in the present snapshot. */
   managed = false;
   cpuTimeDeltaNs = 0;
-  firstRow = 0;
-  rows = 0;
   kernel: GuestKernel | undefined;
   #cpuTimeNs = -1;
   #failingSinceNs = -1;
@@ -70,7 +68,6 @@ export class ManagedDomain implements DomainEntry, Disposable {
   /** The tick's scan failed. Transient at first; a kernel that stays unreadable is given up and looked for anew. */
   scanFailed(nowNs: number, error: unknown): void {
     this.managed = false;
-    this.rows = 0;
     if (this.#failingSinceNs < 0) this.#failingSinceNs = nowNs;
     if (nowNs - this.#failingSinceNs < lostAfterNs) return;
     this.kernel?.[Symbol.dispose]();

@@ -1,5 +1,6 @@
 import { inject, injectable } from "tsyringe";
 import { Clock } from "../clock.js";
+import { isVmmschedError } from "../errors.js";
 import { Hypervisor } from "../hypervisor.js";
 import { Log } from "../log.js";
 import { Cycle } from "./cycle.js";
@@ -74,10 +75,10 @@ export class SchedulerLoop {
 
   async #releaseAll(): Promise<void> {
     const sinceNs = this.clock.nowNs();
-    this.cycle.tick(true);
-    while (this.cycle.heldTasks() > 0 && this.clock.nowNs() - sinceNs < patienceNs[this.#stop ?? "fast"]) {
+    let released = this.#release();
+    while (!released && this.clock.nowNs() - sinceNs < patienceNs[this.#stop ?? "fast"]) {
       await this.clock.sleep(releaseIntervalNs);
-      this.cycle.tick(true);
+      released = this.#release();
     }
     const left = this.cycle.heldTasks();
     const facts = {
@@ -86,7 +87,23 @@ export class SchedulerLoop {
       edits: Object.fromEntries(this.editLog.totals),
       pauses: this.cycle.pauses.summary(),
     };
-    if (left === 0) this.log.info(facts, "everything is released");
-    else this.log.warn(facts, `${String(left)} tasks have been let go but did not run again yet`);
+    if (released) this.log.info(facts, "everything is released");
+    else
+      this.log.warn(facts, "not everything is released: a guest is paused, does not run, or cannot be read");
+  }
+
+  /**
+   * One tick that releases; true when it found nothing held any more. The snapshot is older than the edits of its tick:
+   * only the next one tells what became of them. What fails is tried again.
+   */
+  #release(): boolean {
+    try {
+      this.cycle.tick(true);
+      return this.cycle.allReleased();
+    } catch (error) {
+      if (!isVmmschedError(error)) throw error;
+      this.log.error({ event: "release-failed", code: error.code }, error.message);
+      return false;
+    }
   }
 }

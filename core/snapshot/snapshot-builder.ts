@@ -28,11 +28,6 @@ export class SnapshotBuilder {
     this.#firstRow = this.#rows;
   }
 
-  /** First row of the domain being filled. */
-  get firstRow(): number {
-    return this.#firstRow;
-  }
-
   /** Forgets the rows of the domain being filled. */
   restartDomain(): void {
     this.#rows = this.#firstRow;
