@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { XenLab } from "./lab.js";
 
 /** One JSON line of vmmsched's log. */
@@ -91,11 +93,20 @@ export class Vmmsched {
     const deadline = Date.now() + stopTimeoutMs;
     for (;;) {
       const code = await this.exitCode();
-      if (code !== undefined) return code;
+      if (code !== undefined) {
+        await this.#keepLog();
+        return code;
+      }
       if (Date.now() > deadline)
         throw new Error(`vmmsched did not end within ${String(stopTimeoutMs)} ms of its signal`);
       await sleepMs(200);
     }
+  }
+
+  /** Keeps the log with the others of this run of the lab. */
+  async #keepLog(): Promise<void> {
+    const { stdout } = await this.lab.dom0.run(`cat ${log}`, { mayFail: true });
+    await writeFile(join(this.lab.folder, `vmmsched-${String(this.pid)}.log`), stdout);
   }
 }
 
