@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "mocha";
+import { assertHealthy, readHealth, type Health } from "./health.js";
+import { XenLab } from "./lab.js";
+import { parseProcessListings, type ProcessListing } from "./parse.js";
+import { compareProcesses, listingsAround, type Race, type SeenProcess } from "./process-comparison.js";
+import { sleepMs } from "./vmmsched.js";
+
+const guests = ["pv1", "pv2", "pvh1"] as const;
+const looks = 100;
+const everyMs = 400;
+/** Children a second and guest, as far as the emulated CPU can. */
+const forkRate = 5;
+const listEveryMs = 800;
+const psTimeoutMs = 900_000;
+
+const workloads = [`fork forker ${String(forkRate)}`, "crew threads 3", "nap sleepy 100"];
+/** A child bears its parent's name until it executes its own program; new kernel threads bear kthreadd's. */
+const births = { shortLived: ["fork", "short-lived"], parents: ["kthreadd"] };
+
+/** What is used of a line of `vmmsched ps --json` (docs/ps.schema.json). */
+interface Look {
+  readonly takenAt: { readonly begin: number; readonly end: number };
+  readonly domains: readonly {
+    readonly name: string;
+    readonly managed: boolean;
+    readonly reason?: string;
+    readonly races: number;
+    readonly processes: readonly SeenProcess[];
+  }[];
+}
+
+/** Sums over all looks at one guest. */
+interface Totals {
+  looks: number;
+  compared: number;
+  /** How often vmmsched itself says that it began a list again. */
+  restarts: number;
+  readonly races: Record<Race, number>;
+}
+
+describe("vmmsched ps on real Xen", () => {
+  let lab: XenLab;
+  let health: ReadonlyMap<string, Health>;
+  before(async () => {
+    lab = await XenLab.restore({ name: "ps" });
+    health = await readHealth(lab, guests);
+  });
+  after(async () => {
+    await lab.close();
+  });
+
+  /** Bound of the difference between a guest's clock and Dom0's, in seconds. */
+  async function clockError(name: string): Promise<number> {
+    const { stdout } = await lab.dom0.run(`guest-clock ${name}`, { timeoutMs: 120_000 });
+    const [, ahead, error] = /by (-?[\d.]+) ms, \+- ([\d.]+) ms/.exec(stdout) ?? [];
+    const bound = (Math.abs(Number(ahead)) + Number(error)) / 1000;
+    assert.ok(bound < 0.1, stdout);
+    return bound;
+  }
+
+  async function listings(name: string): Promise<readonly ProcessListing[]> {
+    return parseProcessListings((await lab.guest(name).lines()).lines);
+  }
+
+  it(`shows what the guests' own /proc shows, ${String(looks)} times in a row while they fork`, async () => {
+    const margins = new Map<string, number>();
+    for (const name of guests) margins.set(name, await clockError(name));
+    for (const name of guests) {
+      for (const workload of workloads) {
+        const started = new RegExp(`^STARTED ${workload.split(" ")[0] ?? ""} `);
+        await lab.guest(name).ask(`start ${workload}`, started);
+      }
+      await lab.guest(name).send(`proclist ${String(listEveryMs)}`);
+      await lab.guest(name).waitFor(/^PROC end/, 60_000);
+    }
+
+    const command = `node dist/core/main.js ps --json --count ${String(looks)} --every ${String(everyMs)}`;
+    await lab.dom0.run(`cd /opt/vmmsched && ${command} > /tmp/ps.jsonl`, { timeoutMs: psTimeoutMs });
+    for (const name of guests) {
+      // A listing under way may have begun before the last look ended; the next has not.
+      for (let i = 0; i < 2; i++) {
+        await lab.guest(name).waitFor(/^PROC end/, 60_000, await lab.guest(name).end());
+      }
+      await lab.guest(name).send("proclist 0");
+      for (const workload of workloads) {
+        await lab.guest(name).send(`stop ${workload.split(" ")[0] ?? ""}`);
+      }
+    }
+    await sleepMs(3_000);
+    for (const name of guests) margins.set(name, Math.max(margins.get(name) ?? 0, await clockError(name)));
+
+    const { stdout } = await lab.dom0.run("cat /tmp/ps.jsonl");
+    const taken = stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as Look);
+    assert.equal(taken.length, looks);
+
+    const mismatches: string[] = [];
+    for (const name of guests) {
+      const margin = margins.get(name) ?? 0;
+      const all = await listings(name);
+      const totals = compareAll(name, taken, all, margin, mismatches);
+      report(name, totals, all, margin);
+      assert.equal(totals.looks, looks, `${name}: looks compared`);
+    }
+    assert.deepEqual(mismatches, []);
+  });
+
+  it("leaves the guests healthy, with their clocks right", async () => {
+    await assertHealthy(lab, health);
+  });
+});
+
+/** Compares every look at one guest; what no race explains is added to `mismatches`. */
+function compareAll(
+  name: string,
+  taken: readonly Look[],
+  all: readonly ProcessListing[],
+  margin: number,
+  mismatches: string[],
+): Totals {
+  const totals: Totals = {
+    looks: 0,
+    compared: 0,
+    restarts: 0,
+    races: { once: 0, unmet: 0, transient: 0, changed: 0 },
+  };
+  for (const [index, look] of taken.entries()) {
+    const where = `${name}, look ${String(index)} at ${look.takenAt.begin.toFixed(3)}`;
+    const domain = look.domains.find((one) => one.name === name);
+    const around = listingsAround(all, look.takenAt, margin);
+    if (domain?.managed !== true) {
+      mismatches.push(`${where}: not managed: ${domain?.reason ?? "no such domain"}`);
+      continue;
+    }
+    if (around === undefined) {
+      mismatches.push(`${where}: no listing of the guest before or after it`);
+      continue;
+    }
+    const result = compareProcesses(domain.processes, around.before, around.after, births);
+    totals.looks++;
+    totals.compared += result.compared;
+    totals.restarts += domain.races;
+    for (const race of Object.keys(result.races) as Race[]) totals.races[race] += result.races[race];
+    mismatches.push(...result.mismatches.map((text) => `${where}: ${text}`));
+    for (const expected of ["init", "kthreadd", "fork", "crew", "nap"]) {
+      if (!around.before.processes.some(({ comm }) => comm === expected))
+        mismatches.push(`${where}: the guest's own listing has no ${expected}`);
+    }
+  }
+  return totals;
+}
+
+function report(
+  name: string,
+  { looks: compared, ...totals }: Totals,
+  all: readonly ProcessListing[],
+  margin: number,
+): void {
+  const { once, unmet, transient, changed } = totals.races;
+  const youngest = (listing?: ProcessListing) =>
+    Math.max(0, ...(listing?.processes ?? []).map(({ pid }) => pid));
+  const born = youngest(all.at(-1)) - youngest(all[0]);
+  const text = [
+    `${name}: ${compared} looks, ${totals.compared} processes compared with ${all.length} listings of its own /proc, ${born} born meanwhile;`,
+    `  races: ${once} in one listing and the look, ${unmet} in one listing only, ${transient} in the look only,`,
+    `  ${changed} changed meanwhile; lists begun again by vmmsched: ${totals.restarts}; clocks agree to ${(1000 * margin).toFixed(1)} ms`,
+  ];
+  process.stdout.write(text.map((line) => `      ${line}\n`).join(""));
+}
