@@ -63,7 +63,7 @@ export interface PausedDomain extends Disposable {
 export interface Domain extends Disposable {
   readonly info: DomainInfo;
   readonly memory: PhysicalMemory;
-  /** Online vCPUs in order of their ids. */
+  /** Online vCPUs that run with 64-bit page tables, in order of their ids. */
   vcpus(): readonly VcpuContext[];
   /** Opens (once) our event channel into the guest; not for a pause, it takes time. Absent where the guest has none. */
   eventChannel?(): GuestEventChannel;

@@ -1,4 +1,4 @@
-import { VmmschedError } from "../errors.js";
+import { isVmmschedError, VmmschedError } from "../errors.js";
 import { formatVa, pageBytes, type Frame } from "./address.js";
 import type { PhysicalMemory } from "./physical-memory.js";
 
@@ -100,13 +100,14 @@ function* presentBelow(
   to: number,
 ): Generator<PresentPage> {
   const level = levels[depth];
-  if (level === undefined) return;
+  if (level === undefined || !isReadable(memory, table)) return;
   const span = 2 ** level.shift;
   for (let va = Math.floor(from / span) * span; va < to; va += span) {
     const at = tableIndex(va, level.shift) * 8;
-    const entry = readEntry(memory, table, at);
-    if (entry < 0) continue;
     const low = memory.i32(table, at);
+    if ((low & present) === 0) continue;
+    const high = memory.i32(table, at + 4);
+    const entry = entryFrame(low, high);
     const start = Math.max(va, from);
     const end = Math.min(va + span, to);
     if (level.shift > 12 && !(level.large && (low & pageSize) !== 0)) {
@@ -114,7 +115,7 @@ function* presentBelow(
       continue;
     }
     const writable = (low & writableBit) !== 0;
-    const executable = (memory.i32(table, at + 4) & noExecute) === 0;
+    const executable = (high & noExecute) === 0;
     for (let page = start; page < end; page += pageBytes) {
       const frame = (level.shift === 12 ? entry : frameWithin(entry, level.shift, page)) as Frame;
       yield { va: page, frame, writable, executable };
@@ -122,13 +123,13 @@ function* presentBelow(
   }
 }
 
-/** Frame of the entry at byte `at` of `table`, or -1 where it is absent or the table cannot be read. */
-function readEntry(memory: PhysicalMemory, table: Frame, at: number): number {
+/** Can this table be read? Asked once a table: a driver may take long to find that a frame is not there. */
+function isReadable(memory: PhysicalMemory, table: Frame): boolean {
   try {
-    const low = memory.i32(table, at);
-    return (low & present) === 0 ? -1 : entryFrame(low, memory.i32(table, at + 4));
+    memory.i32(table, 0);
+    return true;
   } catch (error) {
-    if (error instanceof VmmschedError && error.code === "ERR_FRAME_UNREADABLE") return -1;
+    if (isVmmschedError(error, "ERR_FRAME_UNREADABLE")) return false;
     throw error;
   }
 }

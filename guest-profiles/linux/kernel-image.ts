@@ -18,6 +18,8 @@ const imageFrom = -(2 ** 31);
 const imageTo = -(2 ** 30);
 /** A kernel has more read-only data than this; what a user page table maps with KPTI is less. */
 const fewestPages = 256;
+/** No kernel's image is larger than this; a page table full of chance bits may seem to map more. */
+const mostPages = 64 * 1024;
 const framesAtOnce = 256;
 
 /** Consecutive mapped bytes of the image. */
@@ -63,7 +65,7 @@ export async function readKernelImage(
 ): Promise<KernelImage | undefined> {
   const all: PresentPage[] = [];
   for (const page of presentPages(memory, from.paging, from.root, imageFrom, imageTo)) {
-    all.push(page);
+    if (all.push(page) > mostPages) return undefined;
     if (all.length % 1024 === 0) await setImmediate();
   }
   const readOnly = all.filter((page) => !page.writable && !page.executable);

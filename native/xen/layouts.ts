@@ -69,8 +69,10 @@ export const vgcfInKernel = 1 << 2;
 export const hvmHwCpuLayout = {
   bytes: 1032,
   rip: 640,
+  cr0: 656,
   cr3: 672,
   cr4: 680,
+  msr_efer: 992,
   cs_sel: 736,
   gs_base: 840,
   shadow_gs: 944,

@@ -14,6 +14,10 @@ import type { LibXenCtrl } from "./libxenctrl.js";
 /** CR4.LA57: 57-bit linear addresses, five levels of page tables (Intel SDM vol. 3A, 2.5). */
 const cr4La57 = 1 << 12;
 
+/** CR0.PG and EFER.LMA: paging is on, in 64-bit mode. A vCPU that starts, as every PVH vCPU does without, has no page tables yet. */
+const cr0Pg = 1 << 31;
+const eferLma = 1 << 10;
+
 /** Bits 51..32 of CR3. */
 const cr3HighMask = 0x000fffff;
 
@@ -91,6 +95,8 @@ export class VcpuRegisters {
     const number = this.#control.hvmContextPartial(this.#domainId, hvmSaveCodeCpu, record.id, this.#bytes);
     if (number === errno.ENODATA || number === errno.ENOENT) return false;
     if (number !== 0) throw callError("xc_domain_hvm_getcontext_partial", number, this.#domainId);
+    if ((this.#view.getUint32(hvmCpu.cr0, true) & cr0Pg) === 0) return false;
+    if ((this.#view.getUint32(hvmCpu.msr_efer, true) & eferLma) === 0) return false;
     record.root = this.#rootAt(hvmCpu.cr3);
     record.paging =
       (this.#view.getUint32(hvmCpu.cr4, true) & cr4La57) === 0 ? fourLevelPaging : fiveLevelPaging;

@@ -38,6 +38,19 @@ export class Machine implements WritablePhysicalMemory {
     }
   }
 
+  /** Makes all 512 entries of the table for `va` whose entries map 2^shift bytes point to frames from `first` on; returns the table. */
+  fillTable(va: bigint, shift: number, first: number): number {
+    let table: number = this.root;
+    for (const level of this.#mode.levels) {
+      if (level.shift === shift) break;
+      const index = Number((va >> BigInt(level.shift)) & 511n);
+      table = Number(this.#frame(table).getBigUint64(index * 8, true) >> 12n);
+    }
+    for (let i = 0; i < 512; i++)
+      this.#frame(table).setBigUint64(i * 8, (BigInt(first + i) << 12n) | present, true);
+    return table;
+  }
+
   unmap(va: bigint): void {
     let table: number = this.root;
     for (const level of this.#mode.levels) {

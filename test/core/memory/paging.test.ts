@@ -8,6 +8,7 @@ import {
   tableIndex,
   walk,
 } from "../../../core/memory/paging.js";
+import type { PhysicalMemory } from "../../../core/memory/physical-memory.js";
 import { Machine } from "./machine.js";
 
 const signed = (address: bigint) => Number(BigInt.asIntN(64, address));
@@ -104,6 +105,26 @@ describe("presentPages", () => {
       writable: false,
       executable: true,
     });
+  });
+
+  it("asks once for a table that cannot be read, and passes over what it would map", () => {
+    const machine = new Machine(fourLevelPaging);
+    machine.map(0xffffffff80200000n, 0x500);
+    const directory = machine.fillTable(0xffffffff80000000n, 21, 0x7000000);
+    let misses = 0;
+    const counting: PhysicalMemory = {
+      read: (frame, offset, into) => {
+        machine.read(frame, offset, into);
+      },
+      readFrames: (frames, into) => machine.readFrames(frames, into),
+      i32: (frame, offset) => {
+        if (frame >= 0x7000000) misses++;
+        return machine.i32(frame, offset);
+      },
+    };
+    assert.ok(directory > 0);
+    assert.deepEqual([...presentPages(counting, fourLevelPaging, machine.root, -(2 ** 31), -(2 ** 30))], []);
+    assert.equal(misses, 512);
   });
 
   it("takes from a large page only what lies in the range", () => {

@@ -77,8 +77,10 @@ int main(void) {
   VALUE("vgcfInKernel", VGCF_in_kernel);
   VALUE("hvmCpu.bytes", sizeof(HVM_SAVE_TYPE(CPU)));
   VALUE("hvmCpu.rip", offsetof(HVM_SAVE_TYPE(CPU), rip));
+  VALUE("hvmCpu.cr0", offsetof(HVM_SAVE_TYPE(CPU), cr0));
   VALUE("hvmCpu.cr3", offsetof(HVM_SAVE_TYPE(CPU), cr3));
   VALUE("hvmCpu.cr4", offsetof(HVM_SAVE_TYPE(CPU), cr4));
+  VALUE("hvmCpu.msr_efer", offsetof(HVM_SAVE_TYPE(CPU), msr_efer));
   VALUE("hvmCpu.cs_sel", offsetof(HVM_SAVE_TYPE(CPU), cs_sel));
   VALUE("hvmCpu.gs_base", offsetof(HVM_SAVE_TYPE(CPU), gs_base));
   VALUE("hvmCpu.shadow_gs", offsetof(HVM_SAVE_TYPE(CPU), shadow_gs));

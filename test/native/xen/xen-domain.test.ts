@@ -140,6 +140,11 @@ describeWith("XenDomain", missingCompiler(), () => {
 
     it("of PVH: CR3 without PCID, five levels by CR4, GS as swapgs left it", () => {
       const other = xen.open(pvh);
+      assert.deepEqual(other.vcpus(), [], "a vCPU that has not turned on paging has no page tables");
+      for (const vcpu of [0, 1]) {
+        fake.calls.context(pvh, vcpu, 656, 0x80000001, 0);
+        fake.calls.context(pvh, vcpu, 992, 0x500, 0);
+      }
       fake.calls.context(pvh, 0, 672, 0x00002a83, 0x80000001);
       fake.calls.context(pvh, 0, 840, 0x1000, 0);
       fake.calls.context(pvh, 0, 944, 0x2000, 0);
