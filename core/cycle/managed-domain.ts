@@ -7,7 +7,7 @@ import type { DomainEntry } from "../snapshot/host-view.js";
 /** A kernel that starts up is looked at again soon, anything else ever more rarely. */
 const retryNotReadyNs = 0.5e9;
 const retryFirstNs = 1e9;
-const retryLongestNs = 30e9;
+const retryLongestNs = 8e9;
 /** Scans that fail for this long mean that the kernel we knew is no longer there. */
 const lostAfterNs = 5e9;
 
@@ -101,8 +101,11 @@ export class ManagedDomain implements DomainEntry, Disposable {
       this.#retryNs = Math.min(2 * this.#retryNs, retryLongestNs);
     } catch (error) {
       if (this.#disposed) return;
-      const soon = isVmmschedError(error, "ERR_GUEST_NOT_READY");
-      this.#setUnmanaged(messageOf(error), nowNs, soon ? retryNotReadyNs : this.#retryNs);
+      // The hypervisor lists it: it is being made, or the next list will not have it any more.
+      const halfThere = isVmmschedError(error, "ERR_DOMAIN_GONE");
+      const soon = halfThere || isVmmschedError(error, "ERR_GUEST_NOT_READY");
+      const reason = halfThere ? "it is being created or destroyed" : messageOf(error);
+      this.#setUnmanaged(reason, nowNs, soon ? retryNotReadyNs : this.#retryNs);
       if (!soon) this.#retryNs = Math.min(2 * this.#retryNs, retryLongestNs);
     }
   }
