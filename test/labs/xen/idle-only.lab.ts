@@ -12,9 +12,13 @@ const reportMs = 100;
 const busyMs = 15_000;
 const idleMs = 8_000;
 
-/** An idle PVH guest costs up to a third of a CPU under emulation; on hardware it is next to nothing. */
+/**
+ * Emulated, an idle PVH guest costs up to a third of a CPU, and an edit takes milliseconds: with the default budget three
+ * threads would be held in three ticks. On hardware both are next to nothing.
+ */
 const config = (background: string) => `
 intervalMs: ${String(intervalMs)}
+pauseBudgetMs: 50
 policies:
   - name: idle-only
     options:
