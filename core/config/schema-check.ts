@@ -7,25 +7,28 @@ export type SchemaCheck = (value: unknown) => readonly Problem[];
 
 /** Compiles a JSON Schema (2020-12). Throws what ajv throws for a schema that is none. */
 export function schemaCheck(schema: object): SchemaCheck {
-  const validate: ValidateFunction = newAjv().compile(schema);
+  const validate: ValidateFunction = newAjv(false).compile(schema);
   return (value) => (validate(value) ? [] : problemsOf(validate.errors ?? []));
 }
 
-/** What is wrong with a JSON Schema itself. */
+/**
+ * What is wrong with a JSON Schema itself. Compiling in strict mode finds it; the meta-schema, which takes far longer
+ * to compile than all of ours, is only asked to say it better.
+ */
 export function checkSchema(schema: object): readonly Problem[] {
-  const ajv = newAjv();
-  if (ajv.validateSchema(schema) !== true) return problemsOf(ajv.errors ?? []);
   try {
-    ajv.compile(schema);
+    newAjv(false).compile(schema);
     return [];
   } catch (error) {
+    const meta = newAjv(true);
+    if (meta.validateSchema(schema) !== true) return problemsOf(meta.errors ?? []);
     return [{ path: [], text: error instanceof Error ? error.message : String(error) }];
   }
 }
 
 /** An own instance each: the schemas of different plugins may use the same `$id`, and none outlives its plugin. */
-function newAjv(): Ajv2020 {
-  return new Ajv2020({ allErrors: true, useDefaults: true, verbose: true });
+function newAjv(meta: boolean): Ajv2020 {
+  return new Ajv2020({ allErrors: true, useDefaults: true, verbose: true, meta, validateSchema: meta });
 }
 
 /** `anyOf` and its kin only repeat what their branches say. */
