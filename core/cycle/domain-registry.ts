@@ -109,9 +109,9 @@ export class DomainRegistry implements Disposable {
       );
       return;
     }
-    const { os, version, buildId, capabilities } = domain.kernel.description;
+    const { os, version, buildId, evidence, capabilities } = domain.kernel.description;
     this.log.info(
-      { event: "domain-attached", ...facts, os, version, buildId, capabilities },
+      { event: "domain-attached", ...facts, os, version, buildId, evidence, capabilities },
       `runs ${os} ${version}`,
     );
   }

@@ -135,7 +135,7 @@ function describe(
     capabilities: {
       hold: can("the freezer trap (JOBCTL_TRAP_FREEZE)"),
       release: can(wakeUp.how),
-      priority: { can: false, why: "not implemented" },
+      priority: { can: false, why: "this version reads priorities and does not change them" },
     },
   };
 }

@@ -15,7 +15,6 @@ export const wantedSymbols = [
   "vmcoreinfo_size",
   "__per_cpu_offset",
   "__cpu_online_mask",
-  "runqueues",
   "tick_cpu_sched",
   "lazy_list",
   "call_single_queue",

@@ -41,7 +41,6 @@ const wanted = {
     members: { threadHead: ["thread_head"], sharedPending: ["shared_pending.signal"] },
   },
   sighand: { struct: "sighand_struct", members: { siglock: ["siglock"] } },
-  rq: { struct: "rq", members: { nrRunning: ["nr_running"], curr: ["curr"], idle: ["idle"] } },
   irqWork: {
     struct: "irq_work",
     // 7a9f50a05843: node is a __call_single_node (5.10)
