@@ -17,26 +17,21 @@ export const runCommand: CommandBuilder = (composition) =>
     .addHelpText("after", examples)
     .action(async (options: { readonly config: string }) => {
       const scheduler = await composition.scheduler(composition.config(options.config));
-      const unhook = stopOnSignals(scheduler);
-      try {
-        await scheduler.start();
-        await scheduler.ended;
-      } finally {
-        unhook();
-      }
+      stopOnSignals(scheduler);
+      await scheduler.start();
+      await scheduler.ended;
     });
 
-/** The first signal stops gracefully, every further one fast. Returns the function that ends this. */
-function stopOnSignals(scheduler: Scheduler): () => void {
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/**
+ * The first signal stops gracefully, every further one fast. It goes on listening to the very end: a second signal that
+ * comes when everything is released already must not look like a death.
+ */
+function stopOnSignals(scheduler: Scheduler): void {
   let seen = 0;
   const stop = () => {
     seen++;
     // What goes wrong while stopping is told by `ended`.
     scheduler.stop(seen === 1 ? "graceful" : "fast").catch(() => undefined);
   };
-  for (const signal of signals) process.on(signal, stop);
-  return () => {
-    for (const signal of signals) process.off(signal, stop);
-  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
 }
