@@ -118,3 +118,5 @@ const composition: Composition = {
 };
 
 process.exitCode = await runCli(process.argv.slice(2), composition);
+// Left to end by itself, node stops catching signals a while before it is gone, and one more would look like a death.
+process.stdout.write("", () => process.exit());
