@@ -74,7 +74,7 @@ describe("the Linux profile", () => {
     assert.equal(flagsOf(/^1\/1 /), taskFlags.untouchable | taskFlags.leader);
     assert.equal(flagsOf(/burner$/), taskFlags.leader);
     const [first, second] = threads.flatMap((text, row) =>
-      text.includes('pool') ? [builder.columns.flags[row]] : [],
+      text.includes("pool") ? [builder.columns.flags[row]] : [],
     );
     assert.deepEqual([first, second], [taskFlags.leader, 0]);
   });
