@@ -50,6 +50,7 @@ export async function waitForTicks(
     for (const tick of lines.map(parseTick).filter((found) => found !== undefined)) {
       first ??= tick;
       latest = tick;
+      // The next report after a standstill of the whole guest may be late: it still tells what happened by then.
       if (ready(first, tick)) return { first, latest };
       if (tick.realtime - first.realtime > guestSeconds)
         throw new Error(`${guestName}: not within ${guestSeconds} s: ${shown(first)} ... ${shown(tick)}`);
