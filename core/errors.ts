@@ -16,6 +16,7 @@ export const errorTable = {
   ERR_HYPERVISOR_UNAVAILABLE: "no hypervisor can be reached from here",
   ERR_LIBRARY_MISSING: "a shared library is missing",
   ERR_LIBRARY_UNSUITABLE: "a shared library does not have the interface that was expected",
+  ERR_TASKS_LEFT_HELD: "the scheduler ended although tasks were still held",
   ERR_TRANSACTION_STATE: "an edit transaction was used out of order",
   ERR_CONFIG_UNREADABLE: "the configuration file could not be read",
   ERR_CONFIG_INVALID: "the configuration is not valid",

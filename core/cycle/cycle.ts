@@ -18,6 +18,7 @@ import { PolicyRunner, Wishes } from "./policy-runner.js";
 import { Changes, reconcile } from "./reconcile.js";
 
 const unheld = holdStates.indexOf("none");
+const releasing = holdStates.indexOf("releasing");
 
 /** What became of one planned change. */
 export type ChangeOutcome = EditOutcome | NotNow;
@@ -83,6 +84,18 @@ export class Cycle {
   heldTasks(): number {
     let count = 0;
     for (let row = 0; row < this.#builder.rows; row++) if (this.columns.hold[row] !== unheld) count++;
+    return count;
+  }
+
+  /**
+   * Of those, how many have not been let go yet: what keeps them parked is still ours. A domain that could not be read
+   * counts as one, since something in it may be held.
+   */
+  tasksToLetGo(): number {
+    let count = 0;
+    for (let row = 0; row < this.#builder.rows; row++)
+      if (this.columns.hold[row] !== unheld && this.columns.hold[row] !== releasing) count++;
+    for (const domain of this.registry.domains) if (domain.kernel !== undefined && !domain.managed) count++;
     return count;
   }
 

@@ -1,6 +1,6 @@
 import { inject, injectable } from "tsyringe";
 import { Clock } from "../clock.js";
-import { isVmmschedError } from "../errors.js";
+import { isVmmschedError, VmmschedError } from "../errors.js";
 import { Hypervisor } from "../hypervisor.js";
 import { Log } from "../log.js";
 import { Cycle } from "./cycle.js";
@@ -8,8 +8,13 @@ import { CycleOptions } from "./cycle-options.js";
 import { DomainRegistry } from "./domain-registry.js";
 import { EditLog } from "./edit-log.js";
 
-/** How long a graceful stop waits for tasks that cannot be released at once, and how long a fast one does. */
+/** How long a stop waits for a guest to run tasks again that have been let go. Without us they run all the same. */
 const patienceNs = { graceful: 10e9, fast: 1e9 } as const;
+/**
+ * How long it tries to let tasks go, from the last one that it could, however fast it is to be: one that is still
+ * parked by us when we end stays so for ever.
+ */
+const letGoPatienceNs = 10e9;
 /** Between two ticks while everything is being released. */
 const releaseIntervalNs = 10e6;
 
@@ -67,18 +72,27 @@ export class SchedulerLoop {
       }
     } finally {
       // Also after an error: nothing may stay held because of us.
-      await this.#releaseAll();
-      this.registry[Symbol.dispose]();
-      this.hypervisor[Symbol.dispose]();
+      await this.#releaseAll().finally(() => {
+        this.registry[Symbol.dispose]();
+        this.hypervisor[Symbol.dispose]();
+      });
     }
   }
 
+  /** Throws ERR_TASKS_LEFT_HELD when something could not be let go. */
   async #releaseAll(): Promise<void> {
-    const sinceNs = this.clock.nowNs();
-    let released = this.#release();
-    while (!released && this.clock.nowNs() - sinceNs < patienceNs[this.#stop ?? "fast"]) {
+    let fewest = Number.POSITIVE_INFINITY;
+    let progressNs = this.clock.nowNs();
+    let toLetGo = this.#release();
+    while (!this.cycle.allReleased() || toLetGo > 0) {
+      const nowNs = this.clock.nowNs();
+      if (toLetGo < fewest) {
+        fewest = toLetGo;
+        progressNs = nowNs;
+      }
+      if (nowNs - progressNs >= (toLetGo > 0 ? letGoPatienceNs : patienceNs[this.#stop ?? "fast"])) break;
       await this.clock.sleep(releaseIntervalNs);
-      released = this.#release();
+      toLetGo = this.#release();
     }
     const left = this.cycle.heldTasks();
     const facts = {
@@ -87,23 +101,27 @@ export class SchedulerLoop {
       edits: Object.fromEntries(this.editLog.totals),
       pauses: this.cycle.pauses.summary(),
     };
-    if (released) this.log.info(facts, "everything is released");
-    else
-      this.log.warn(facts, "not everything is released: a guest is paused, does not run, or cannot be read");
+    if (toLetGo > 0) {
+      const message = `${String(left)} tasks may stay held: they could not be let go within ${String(letGoPatienceNs / 1e9)} s`;
+      this.log.error(facts, message);
+      throw new VmmschedError("ERR_TASKS_LEFT_HELD", message, { left });
+    }
+    if (left === 0) this.log.info(facts, "everything is released");
+    else this.log.warn(facts, "everything is let go, but not all of it runs again yet: is a guest paused?");
   }
 
   /**
-   * One tick that releases; true when it found nothing held any more. The snapshot is older than the edits of its tick:
-   * only the next one tells what became of them. What fails is tried again.
+   * One tick that releases; returns how many tasks it found that had not been let go before it. The snapshot is older
+   * than the edits of its tick: only the next one tells what became of them. What fails is tried again.
    */
-  #release(): boolean {
+  #release(): number {
     try {
       this.cycle.tick(true);
-      return this.cycle.allReleased();
+      return this.cycle.tasksToLetGo();
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
       this.log.error({ event: "release-failed", code: error.code }, error.message);
-      return false;
+      return Math.max(1, this.cycle.tasksToLetGo());
     }
   }
 }

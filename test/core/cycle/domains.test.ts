@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isVmmschedError, VmmschedError } from "../../../core/errors.js";
 import type { DomainSpec } from "../../../native/simulated/index.js";
 import { holdNamed, ScheduledHost } from "./scheduled-host.js";
 
@@ -143,4 +144,47 @@ describe("stopping the scheduler", () => {
       assert.deepEqual(scheduled.complaints(), []);
     });
   }
+
+  it("lets go of every task, however fast it is to be and however long each edit takes", async () => {
+    const threads = { kind: "threads", count: 200, each: { kind: "burn" } } as const;
+    const guest = { name: "guest", kind: "pvh", processes: [{ comm: "crew", workload: threads }] } as const;
+    const scheduled = new ScheduledHost({ domains: [guest], pauseBudgetNs: -1 });
+    await scheduled.attach();
+    scheduled.decide = holdNamed("crew");
+    await scheduled.run(220);
+    assert.ok(scheduled.cycle.heldTasks() >= 200);
+    await scheduled.loop.start();
+    const graceful = scheduled.loop.stop("graceful");
+    await scheduled.loop.stop("fast");
+    await graceful;
+    assert.equal(scheduled.events("stopped").at(-1)?.left, 0);
+    assert.equal(await gainingThreads(scheduled, "guest", "crew"), 200);
+    assert.deepEqual(scheduled.complaints(), []);
+  });
+
+  it("fails, and says so, when a task could not be let go", async () => {
+    const scheduled = await twoGuests();
+    const { domain } = scheduled.registry.domains[0] ?? {};
+    assert.ok(domain !== undefined);
+    domain.pause = () => {
+      throw new VmmschedError("ERR_HYPERVISOR_CALL", "no pause any more");
+    };
+    await scheduled.loop.start();
+    await assert.rejects(scheduled.loop.stop("fast"), (error) =>
+      isVmmschedError(error, "ERR_TASKS_LEFT_HELD"),
+    );
+    assert.ok(Number(scheduled.events("stopped").at(-1)?.left) > 0);
+  });
 });
+
+/** How many threads of this process gain CPU time when the guest runs on by itself. */
+async function gainingThreads(scheduled: ScheduledHost, domain: string, comm: string): Promise<number> {
+  const guest = scheduled.host.guest(domain);
+  const leader = guest.processes().find((entry) => entry.comm === comm)?.tgid;
+  const threads = guest.processes().filter((entry) => entry.tgid === leader);
+  const runtime = (pid: number) => guest.procStat(pid)?.sumExecRuntimeNs ?? 0;
+  const before = threads.map(({ pid }) => runtime(pid));
+  scheduled.host.advance(20e9);
+  await scheduled.settle();
+  return threads.filter(({ pid }, i) => runtime(pid) > (before[i] ?? 0)).length;
+}

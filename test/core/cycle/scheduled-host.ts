@@ -20,6 +20,8 @@ export interface ScheduledHostOptions {
   readonly lockProbability?: number;
   readonly pause?: CycleOptions["pause"];
   readonly exclude?: readonly string[];
+  /** Below 0: one edit a domain in each tick, as when every edit takes longer than the budget. */
+  readonly pauseBudgetNs?: number;
 }
 
 /** The whole scheduler on a simulated host, in virtual time, with a policy that a test writes in place. */
@@ -40,7 +42,7 @@ export class ScheduledHost {
     const cycleOptions: CycleOptions = {
       intervalNs,
       pause,
-      pauseBudgetNs: 5e6,
+      pauseBudgetNs: options.pauseBudgetNs ?? 5e6,
       maxTasks: 2048,
       domains: { include: ["*"], exclude: options.exclude ?? [] },
     };
