@@ -33,8 +33,8 @@ policies:
 
 /** When one stop is asked for, and how. */
 interface Plan {
-  /** Seconds after the launch (node itself may not be up by then), the first line of the log, or all guests' attaching. */
-  readonly after: "launch" | "started" | "attached";
+  /** Seconds after the launch (node itself may not be up by then), the first line of the log, all guests' attaching, or a hold. */
+  readonly after: "launch" | "started" | "attached" | "held";
   readonly seconds: number;
   readonly signal: "TERM" | "INT";
   /** A second signal this many seconds later. */
@@ -52,13 +52,14 @@ function randomFrom(start: number): () => number {
   };
 }
 
-/** Half of the stops come while guests are scheduled; reaching that point takes most of the time. */
-function planStop(random: () => number): Plan {
-  const kind = random();
-  const after = kind < 0.5 ? "attached" : kind < 0.7 ? "started" : "launch";
+/** Most stops come while tasks are held or about to be; each part of a run gets its share, however fast the computer is. */
+const turns = ["held", "attached", "held", "started", "held", "attached", "launch"] as const;
+
+function planStop(turn: number, random: () => number): Plan {
+  const after = turns[turn % turns.length] ?? "held";
   return {
     after,
-    seconds: random() * (after === "attached" ? 2.5 : 6),
+    seconds: random() * (after === "held" || after === "attached" ? 2.5 : 6),
     signal: random() < 0.8 ? "TERM" : "INT",
     ...(random() < 0.3 ? { again: random() * 0.4 } : {}),
   };
@@ -96,6 +97,7 @@ describe(`stopping vmmsched on real Xen ${String(stops)} times at random moments
     if (plan.after === "started") await vmmsched.waitForLog((lines) => lines.length > 0, attachTimeoutMs);
     if (plan.after === "attached")
       await vmmsched.waitForLog((lines) => guests.every((name) => isManaged(lines, name)), attachTimeoutMs);
+    if (plan.after === "held") await vmmsched.waitForLog((lines) => heldBy(lines) > 0, attachTimeoutMs);
     await sleepMs(plan.seconds * 1000);
     const byThen = await vmmsched.logLines();
     await vmmsched.signal(plan.signal);
@@ -113,7 +115,7 @@ describe(`stopping vmmsched on real Xen ${String(stops)} times at random moments
     const random = randomFrom(seed);
     const counts = { beforeStart: 0, beforeAttached: 0, running: 0, holding: 0 };
     for (let i = 0; i < stops; i++) {
-      const plan = planStop(random);
+      const plan = planStop(i, random);
       const { code, seconds, byThen, log } = await carryOut(plan);
       const held = heldBy(byThen);
       const again = plan.again === undefined ? "" : `, again after ${plan.again.toFixed(2)} s`;
