@@ -68,15 +68,15 @@ export default defineConfig(
     message: "Drivers know core's ports only.",
   }),
   room("guest-profiles/*", [1, 2, 3], {
-    except: "\\.\\./core/plugin-api\\.js$",
-    message: "Guest profiles know core/plugin-api.js only.",
+    except: "",
+    message: "Guest profiles know vmmsched/plugin-api only.",
   }),
   room("plugins/*", [1, 2, 3], {
-    except: "\\.\\./core/plugin-api\\.js$",
-    message: "Policies know core/plugin-api.js only.",
+    except: "",
+    message: "Policies know vmmsched/plugin-api only.",
     more: [
-      { regex: "/core/plugin-api\\.js$", allowTypeImports: true, message: "Policies import types only." },
-      { regex: "^[^.]", message: "Policies are pure: no packages, no I/O." },
+      { regex: "^vmmsched/plugin-api$", allowTypeImports: true, message: "Policies import types only." },
+      { regex: "^(?!vmmsched/plugin-api$)[^.]", message: "Policies are pure: no packages, no I/O." },
     ],
   }),
   {

@@ -7,7 +7,7 @@ import {
   type Domain,
   type GuestDescription,
   type GuestKernel,
-} from "../../core/plugin-api.js";
+} from "vmmsched/plugin-api";
 import { Btf } from "./btf.js";
 import { readCpus, requireSymbol, wantedSymbols, type LinuxFacts } from "./facts.js";
 import { findSymbols, type Symbols } from "./kallsyms.js";

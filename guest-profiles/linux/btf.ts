@@ -1,4 +1,4 @@
-import { VmmschedError } from "../../core/plugin-api.js";
+import { VmmschedError } from "vmmsched/plugin-api";
 
 /** Kinds of BTF types (include/uapi/linux/btf.h), and the bytes that follow the 12-byte header of each. */
 const kind = {

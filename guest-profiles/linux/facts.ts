@@ -1,4 +1,4 @@
-import { isKernelObject, VmmschedError, type AddressSpace, type GuestVa } from "../../core/plugin-api.js";
+import { isKernelObject, VmmschedError, type AddressSpace, type GuestVa } from "vmmsched/plugin-api";
 import type { Symbols } from "./kallsyms.js";
 import type { LinuxLayout } from "./layout.js";
 

@@ -4,7 +4,7 @@ import {
   type GuestVa,
   type NotNow,
   type TaskChange,
-} from "../../core/plugin-api.js";
+} from "vmmsched/plugin-api";
 import {
   JOBCTL_TRAP_FREEZE,
   PF_EXITING,

@@ -1,4 +1,4 @@
-import { holdStates, type GuestVa, type HoldState } from "../../core/plugin-api.js";
+import { holdStates, type GuestVa, type HoldState } from "vmmsched/plugin-api";
 import { JOBCTL_TRAP_FREEZE } from "./constants.js";
 import type { LinuxFacts } from "./facts.js";
 import type { WakeUp } from "./wake-up.js";

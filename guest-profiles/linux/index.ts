@@ -1,4 +1,4 @@
-import type { GuestProfile } from "../../core/plugin-api.js";
+import type { GuestProfile } from "vmmsched/plugin-api";
 import { attach } from "./attach.js";
 
 export default { attach } satisfies GuestProfile;

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { vaFromBigInt, VmmschedError, type GuestVa } from "../../core/plugin-api.js";
+import { vaFromBigInt, VmmschedError, type GuestVa } from "vmmsched/plugin-api";
 import type { KernelImage } from "./kernel-image.js";
 
 /** Address of each wanted symbol that the kernel has: per-CPU variables as offsets into a CPU's area. */

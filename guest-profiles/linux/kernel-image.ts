@@ -8,7 +8,7 @@ import {
   type PhysicalMemory,
   type PresentPage,
   type VcpuContext,
-} from "../../core/plugin-api.js";
+} from "vmmsched/plugin-api";
 
 /**
  * Where a 64-bit kernel is linked and, with KASLR, moved about: 1 GiB from __START_KERNEL_map; modules come after it

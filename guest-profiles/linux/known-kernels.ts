@@ -1,4 +1,4 @@
-import { AddressSpace, isVmmschedError, type Domain } from "../../core/plugin-api.js";
+import { AddressSpace, isVmmschedError, type Domain } from "vmmsched/plugin-api";
 import type { KernelRoot } from "./kernel-image.js";
 import type { Symbols } from "./kallsyms.js";
 import type { LinuxLayout } from "./layout.js";

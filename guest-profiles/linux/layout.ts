@@ -1,4 +1,4 @@
-import { VmmschedError } from "../../core/plugin-api.js";
+import { VmmschedError } from "vmmsched/plugin-api";
 import type { Btf } from "./btf.js";
 
 /**

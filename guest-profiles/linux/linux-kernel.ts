@@ -7,7 +7,7 @@ import {
   type NotNow,
   type SnapshotBuilder,
   type TaskChange,
-} from "../../core/plugin-api.js";
+} from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
 import { planHold, planRelease, type FreezerTrap } from "./freezer-trap.js";
 import { Holds } from "./holds.js";

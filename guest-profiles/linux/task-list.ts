@@ -1,4 +1,4 @@
-import { isKernelObject, VmmschedError, formatVa, vaOffset, type GuestVa } from "../../core/plugin-api.js";
+import { isKernelObject, VmmschedError, formatVa, vaOffset, type GuestVa } from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
 
 /** More tasks than any kernel has (PID_MAX_LIMIT): a longer list is a loop. */

@@ -1,4 +1,4 @@
-import { type GuestVa, type TaskColumns, taskFlags, taskStates, nameBytes } from "../../core/plugin-api.js";
+import { type GuestVa, type TaskColumns, taskFlags, taskStates, nameBytes } from "vmmsched/plugin-api";
 import {
   PF_IO_WORKER,
   PF_KTHREAD,

@@ -1,5 +1,5 @@
-import type { AddressSpace, GuestVa } from "../../core/plugin-api.js";
-import { isKernelObject } from "../../core/plugin-api.js";
+import type { AddressSpace, GuestVa } from "vmmsched/plugin-api";
+import { isKernelObject } from "vmmsched/plugin-api";
 import type { Symbols } from "./kallsyms.js";
 
 /** `KEY=value` lines that the kernel keeps for crash dumps (kernel/crash_core.c). */

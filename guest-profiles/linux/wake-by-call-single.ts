@@ -1,4 +1,4 @@
-import type { EditTransaction, GuestVa, NotNow } from "../../core/plugin-api.js";
+import type { EditTransaction, GuestVa, NotNow } from "vmmsched/plugin-api";
 import { CALL_FUNCTION_SINGLE_VECTOR, CSD_FLAG_LOCK } from "./constants.js";
 import { requireSymbol, type LinuxFacts } from "./facts.js";
 import { cpuOf, entryAt, entryOf, type WakeUp } from "./wake-up.js";

@@ -1,5 +1,5 @@
-import type { Domain, EditTransaction, GuestVa, NotNow } from "../../core/plugin-api.js";
-import { nullVa } from "../../core/plugin-api.js";
+import type { Domain, EditTransaction, GuestVa, NotNow } from "vmmsched/plugin-api";
+import { nullVa } from "vmmsched/plugin-api";
 import { CSD_TYPE_IRQ_WORK, IRQ_WORK_BUSY, IRQ_WORK_LAZY, IRQ_WORK_PENDING } from "./constants.js";
 import { requireSymbol, type GuestCpu, type LinuxFacts } from "./facts.js";
 import { cpuOf, entryAt, entryOf, type WakeUp } from "./wake-up.js";

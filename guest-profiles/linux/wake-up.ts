@@ -1,4 +1,4 @@
-import type { EditTransaction, GuestVa, NotNow } from "../../core/plugin-api.js";
+import type { EditTransaction, GuestVa, NotNow } from "vmmsched/plugin-api";
 import { STACK_END_MAGIC } from "./constants.js";
 import type { GuestCpu, LinuxFacts } from "./facts.js";
 

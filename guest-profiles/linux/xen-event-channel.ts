@@ -3,7 +3,7 @@ import {
   type Domain,
   type EditTransaction,
   type GuestEventChannel,
-} from "../../core/plugin-api.js";
+} from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
 
 /** Bits of a FIFO event word (xen/include/public/event_channel.h). */

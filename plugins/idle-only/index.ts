@@ -1,4 +1,4 @@
-import type { DomainSnapshot, HostSnapshot, Policy, ProcessSnapshot, Wish } from "../../core/plugin-api.js";
+import type { DomainSnapshot, HostSnapshot, Policy, ProcessSnapshot, Wish } from "vmmsched/plugin-api";
 import { processMatcher, type ProcessMatcher, type ProcessPattern } from "./process-pattern.js";
 
 /** As plugin.json describes and fills them in. */
