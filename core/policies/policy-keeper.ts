@@ -145,7 +145,7 @@ export class PolicyKeeper {
     this.#cancelRetry();
     this.#attempts = 0;
     const problem = await this.#replaceBy(wanted, true);
-    if (problem === undefined || wanted.key !== this.#wanted?.key) return;
+    if (problem === undefined || !this.#isWanted(wanted)) return;
     this.#refuse(wanted, problem);
     // Nothing runs: it may have been bad luck.
     if (this.#live === undefined) this.#retryLater(wanted);
@@ -282,16 +282,20 @@ export class PolicyKeeper {
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       void this.#queue(async () => {
-        if (this.#live !== undefined || this.#wanted?.key !== spec.key) return;
+        if (this.#live !== undefined || !this.#isWanted(spec)) return;
         this.#restarts++;
         const attempts = this.#attempts;
         const problem = await this.#replaceBy(spec, false);
         this.#attempts = attempts;
-        if (problem === undefined || spec.key !== this.#wanted?.key) return;
+        if (problem === undefined || !this.#isWanted(spec)) return;
         this.#refuse(spec, problem);
         this.#retryLater(spec);
       });
     }, waitMs);
+  }
+
+  #isWanted({ key }: PolicySpec): boolean {
+    return this.#wanted?.key === key;
   }
 
   #cancelRetry(): void {
