@@ -23,6 +23,7 @@ export const errorTable = {
   ERR_PLUGIN_INVALID: "a plugin is not valid",
   ERR_POLICY_FAILED: "a policy failed",
   ERR_POLICY_WISH: "a policy wished something that cannot be wished",
+  ERR_RUNTIME_DIRECTORY: "the runtime directory cannot be used",
   ERR_USAGE: "the command line is not valid",
 } as const;
 
