@@ -88,10 +88,45 @@ const composition: Composition = {
 
   config: loadConfig,
 
-  async scheduler(config) {
+  async scheduler(config, { dryRun }) {
     const log = createLog(config.values.log.level);
-    const hypervisor = openHypervisor(config.values.driver);
-    return (await compose({ config, hypervisor, clock: hostClock, log })).resolve(SchedulerLoop);
+    const shared = HostColumns.allocate(config.values.maxTasks);
+    const policies = new WorkerPolicies(shared, policyDeadlineMs(config));
+    const profiles = new ProfileShelf();
+    let registry: DomainRegistry | undefined;
+    const control = new ControlLink(
+      {
+        configFile: config.source.file,
+        configText: config.source.text,
+        watched: config.source.onDisk,
+        pluginDirectories: [...bundledPlugins, operatorsPlugins],
+        host: shared.buffers,
+        capacity: config.values.maxTasks,
+      },
+      {
+        usePolicies: (active) => policies.use(active),
+        useProfiles: (wanted) => profiles.use(wanted),
+        managedDomains: () => registry?.domainsByProfile() ?? {},
+        log: (level, fields, message) => log[level](fields, message),
+      },
+    );
+    try {
+      await control.open();
+      const hypervisor = openHypervisor(config.values.driver);
+      const container = compose({ config, dryRun, hypervisor, clock: hostClock, log, shared, policies, profiles: profiles.profiles });
+      registry = container.resolve(DomainRegistry);
+      profiles.changed = (present) => registry?.setProfiles(present);
+      const loop = container.resolve(SchedulerLoop);
+      control.lost.catch((error: unknown) => loop.fail(error));
+      return {
+        start: () => loop.start(),
+        stop: (mode) => loop.stop(mode),
+        ended: loop.ended.finally(() => control.close()),
+      };
+    } catch (error) {
+      await control.close();
+      throw error;
+    }
   },
 
   async observe(config, driver) {

@@ -70,7 +70,7 @@ async function measure(host: BenchHost, pause: CycleOptions["pause"], ticks: num
   const editLog = new EditLog(silentLog, options);
   const shared = HostColumns.allocate(options.maxTasks);
   const asked = new InProcessPolicies(policies, shared, silentLog);
-  const cycle = new Cycle(registry, shared, asked, editLog, hostClock, options);
+  const cycle = new Cycle(registry, shared, asked, editLog, hostClock, options, silentLog);
   await registry.attachAll(hostClock.nowNs());
 
   const cycleNs: number[] = [];

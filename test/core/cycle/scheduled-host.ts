@@ -64,7 +64,7 @@ export class ScheduledHost {
     const editLog = new EditLog(log, cycleOptions);
     const shared = HostColumns.allocate(cycleOptions.maxTasks);
     const asked = new InProcessPolicies(policies, shared, log);
-    this.cycle = new Cycle(this.registry, shared, asked, editLog, clock, cycleOptions);
+    this.cycle = new Cycle(this.registry, shared, asked, editLog, clock, cycleOptions, log);
     this.loop = new SchedulerLoop(
       this.cycle,
       this.registry,
