@@ -21,6 +21,7 @@ export const errorTable = {
   ERR_CONFIG_UNREADABLE: "the configuration file could not be read",
   ERR_CONFIG_INVALID: "the configuration is not valid",
   ERR_PLUGIN_INVALID: "a plugin is not valid",
+  ERR_PROFILE_FAILED: "a guest profile made a mistake",
   ERR_USAGE: "the command line is not valid",
 } as const;
 
