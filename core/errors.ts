@@ -49,7 +49,11 @@ export function isVmmschedError(error: unknown, code?: ErrorCode): error is Vmms
   return error instanceof VmmschedError && (code === undefined || error.code === code);
 }
 
-/** What any thrown value says, for logs. */
+/** What any thrown value says, for logs. Never throws: plugins may throw what cannot be made a string. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return "something that cannot be shown";
+  }
 }

@@ -148,8 +148,7 @@ export class Cycle {
   /** Where the guest profile was removed, nothing is wished any more. */
   #dropWishesOfLeaving(): void {
     for (let row = 0; row < this.#builder.rows; row++)
-      if (this.registry.bySlot(this.columns.domain[row] ?? -1)?.leaving === true)
-        this.#wishes.holds[row] = 0;
+      if (this.registry.bySlot(this.columns.domain[row] ?? -1)?.leaving === true) this.#wishes.holds[row] = 0;
   }
 
   /** Lets go of kernels whose profile was removed and in which, as this tick's scan saw, nothing is held any more. */

@@ -100,7 +100,13 @@ export class DomainRegistry implements Disposable {
     let slot = this.#bySlot.indexOf(undefined);
     if (slot < 0) slot = this.#bySlot.length;
     try {
-      const domain = new ManagedDomain(slot, info, this.hypervisor.open(info.id), this.profiles, this.#listener);
+      const domain = new ManagedDomain(
+        slot,
+        info,
+        this.hypervisor.open(info.id),
+        this.profiles,
+        this.#listener,
+      );
       // Known all the same: what it uses of the host counts.
       if (!this.#isWanted(info.name)) domain.exclude();
       this.#bySlot[slot] = domain;

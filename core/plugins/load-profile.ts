@@ -1,4 +1,4 @@
-import { VmmschedError } from "../errors.js";
+import { messageOf, VmmschedError } from "../errors.js";
 import type { GuestProfile } from "../guest-profile.js";
 
 /** A guest profile that was checked and written to a directory of its own, from which it can be imported. */
@@ -24,7 +24,7 @@ export async function loadProfile({ name, entryUrl }: StagedProfile): Promise<Gu
       throw new TypeError("its default export has no function attach, as a guest profile must");
     return { attach: attach.bind(profile) };
   } catch (error) {
-    const message = `guest profile ${name} could not be loaded from ${entryUrl}: ${reasonOf(error)}`;
+    const message = `guest profile ${name} could not be loaded from ${entryUrl}: ${messageOf(error)}`;
     throw new VmmschedError("ERR_PLUGIN_INVALID", message, { plugin: name }, { cause: error });
   }
 }
@@ -34,21 +34,14 @@ async function withinTime<T>(imported: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`its module was not done after ${String(importWithinMs / 1000)} s: what does it await?`));
+      reject(
+        new Error(`its module was not done after ${String(importWithinMs / 1000)} s: what does it await?`),
+      );
     }, importWithinMs);
   });
   try {
     return await Promise.race([imported, late]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** What was thrown may be anything, also what cannot be made a string. */
-function reasonOf(thrown: unknown): string {
-  try {
-    return thrown instanceof Error ? thrown.message : String(thrown);
-  } catch {
-    return "it threw something that cannot be shown";
   }
 }
