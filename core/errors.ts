@@ -24,6 +24,7 @@ export const errorTable = {
   ERR_POLICY_FAILED: "a policy failed",
   ERR_POLICY_WISH: "a policy wished something that cannot be wished",
   ERR_RUNTIME_DIRECTORY: "the runtime directory cannot be used",
+  ERR_PROFILE_FAILED: "a guest profile made a mistake",
   ERR_USAGE: "the command line is not valid",
 } as const;
 
@@ -51,7 +52,11 @@ export function isVmmschedError(error: unknown, code?: ErrorCode): error is Vmms
   return error instanceof VmmschedError && (code === undefined || error.code === code);
 }
 
-/** What any thrown value says, for logs. */
+/** What any thrown value says, for logs. Never throws: plugins may throw what cannot be made a string. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return "something that cannot be shown";
+  }
 }

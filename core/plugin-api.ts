@@ -21,6 +21,7 @@ export type {
   GuestDescription,
   GuestKernel,
   GuestProfile,
+  HeldTask,
   NotNow,
   TaskChange,
 } from "./guest-profile.js";

@@ -1,3 +1,6 @@
+export { testGuestProfile, type GuestProfileTest } from "./testing/test-guest-profile.js";
+export type { ExpectedTask, ProfileMachine } from "./testing/profile-trial.js";
+
 /** Helpers for authors of policies: hosts written as short tables, and wishes as names. */
 import type { DomainSnapshot, HostSnapshot, ProcessSnapshot, TaskSnapshot, Wish } from "./policy.js";
 import type { HoldState, TaskState } from "./snapshot/task-columns.js";

@@ -86,6 +86,7 @@ export class Cycle {
     this.#lastTickNs = nowNs;
     this.#dryRun?.tell(this.columns, this.#builder.rows, this.#wishes, this.registry);
     this.editLog.flush(this.columns, this.registry, this.#wishes.reasons);
+    this.#letLeave();
   }
 
   /** How many tasks are held, or on the way there or back, in the domains that the last tick could read. */
@@ -155,7 +156,26 @@ export class Cycle {
   #decide(releaseAll: boolean): void {
     if (releaseAll) this.#wishes.clear(this.#builder.rows);
     else this.policies.decide(this.#wishes);
+    this.#dropWishesOfLeaving();
     reconcile(this.columns, this.#builder.rows, this.#wishes.holds, this.#changes);
+  }
+
+  /** Where the guest profile was removed, nothing is wished any more. */
+  #dropWishesOfLeaving(): void {
+    for (let row = 0; row < this.#builder.rows; row++)
+      if (this.registry.bySlot(this.columns.domain[row] ?? -1)?.leaving === true) this.#wishes.holds[row] = 0;
+  }
+
+  /** Lets go of kernels whose profile was removed and in which, as this tick's scan saw, nothing is held any more. */
+  #letLeave(): void {
+    for (const domain of this.registry.domains)
+      if (domain.leaving && domain.managed && !this.#isHolding(domain.slot)) domain.leave();
+  }
+
+  #isHolding(slot: number): boolean {
+    for (let row = 0; row < this.#builder.rows; row++)
+      if (this.columns.domain[row] === slot && this.columns.hold[row] !== unheld) return true;
+    return false;
   }
 
   /** Changes come in row order, so those of one domain follow each other. */
@@ -174,7 +194,12 @@ export class Cycle {
     const already = this.#paused[domain.slot];
     if (already !== undefined) {
       for (let i = from; i < to; i++) this.#ready[i - from] = i;
-      this.#editPaused(kernel, already, to - from, this.#pausedSinceNs);
+      try {
+        this.#editPaused(kernel, already, to - from, this.#pausedSinceNs);
+      } catch (error) {
+        if (!isVmmschedError(error)) throw error;
+        this.editLog.failed(domain, error);
+      }
       return;
     }
     const ready = this.#prepare(domain, kernel, from, to);

@@ -13,8 +13,13 @@ export interface ConfiguredPolicy {
 
 export interface ConfiguredProfile {
   readonly name: string;
+  readonly version: string;
+  /** Identifies its code, layouts and options together: the same hash is the same profile. */
+  readonly hash: string;
   readonly profile: GuestProfile;
   readonly options: unknown;
+  /** Contents of its layout files by their path relative to plugin.json. */
+  readonly layouts: ReadonlyMap<string, unknown>;
 }
 
 /** What a configuration makes of the plugins: the policies it enables, and every guest profile with its options. */
@@ -49,12 +54,10 @@ export function configurePlugins(plugins: readonly LoadedPlugin[], config: Loade
 
   const profiles = plugins.filter((plugin) => plugin.kind === "guest-profile");
   const configured = profiles.map((plugin): ConfiguredProfile => {
-    const { name } = plugin.manifest;
-    return {
-      name,
-      profile: plugin.code,
-      options: checked(plugin, config.values.profiles[name] ?? {}, ["profiles", name]),
-    };
+    const { name, version } = plugin.manifest;
+    const options = checked(plugin, config.values.profiles[name] ?? {}, ["profiles", name]);
+    const hash = [name, version, JSON.stringify(options)].join(" ");
+    return { name, version, hash, profile: plugin.code, options, layouts: new Map() };
   });
   for (const name of Object.keys(config.values.profiles)) {
     if (!profiles.some((plugin) => plugin.manifest.name === name))
