@@ -21,6 +21,12 @@ export const errorTable = {
   ERR_CONFIG_UNREADABLE: "the configuration file could not be read",
   ERR_CONFIG_INVALID: "the configuration is not valid",
   ERR_PLUGIN_INVALID: "a plugin is not valid",
+  ERR_PLUGIN_UNKNOWN: "there is no plugin of this name",
+  ERR_POLICY_SET_UNKNOWN: "there is no set of policies of this name",
+  ERR_CONTROL_SOCKET: "the control socket could not be opened",
+  ERR_CONTROL_UNREACHABLE: "the running scheduler could not be reached",
+  ERR_CONTROL_PROTOCOL: "the control socket carried something that was not understood",
+  ERR_CONTROL_CALL: "the scheduler failed at what it was asked to do",
   ERR_USAGE: "the command line is not valid",
 } as const;
 
