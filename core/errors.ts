@@ -25,6 +25,12 @@ export const errorTable = {
   ERR_POLICY_WISH: "a policy wished something that cannot be wished",
   ERR_RUNTIME_DIRECTORY: "the runtime directory cannot be used",
   ERR_PROFILE_FAILED: "a guest profile made a mistake",
+  ERR_PLUGIN_UNKNOWN: "there is no plugin of this name",
+  ERR_POLICY_SET_UNKNOWN: "there is no set of policies of this name",
+  ERR_CONTROL_SOCKET: "the control socket could not be opened",
+  ERR_CONTROL_UNREACHABLE: "the running scheduler could not be reached",
+  ERR_CONTROL_PROTOCOL: "the control socket carried something that was not understood",
+  ERR_CONTROL_CALL: "the scheduler failed at what it was asked to do",
   ERR_USAGE: "the command line is not valid",
 } as const;
 

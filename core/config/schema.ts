@@ -67,6 +67,12 @@ export const configSchema = {
       default: {},
       properties: { level: { enum: ["trace", "debug", "info", "warn", "error", "silent"], default: "info" } },
     },
+    runtimeDirectory: {
+      type: "string",
+      minLength: 1,
+      default: "/run/vmmsched",
+      description: "Directory of the control socket; relative to the configuration file",
+    },
     policies: { type: "array", default: [], items: policySchema, description: "Active policies" },
     profiles: {
       type: "object",

@@ -27,6 +27,7 @@ describe("configuration", () => {
       maxTasks: 16_384,
       domains: { include: ["*"], exclude: [] },
       log: { level: "info" },
+      runtimeDirectory: "/run/vmmsched",
       policies: [],
       profiles: {},
     };
