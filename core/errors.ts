@@ -21,6 +21,7 @@ export const errorTable = {
   ERR_CONFIG_UNREADABLE: "the configuration file could not be read",
   ERR_CONFIG_INVALID: "the configuration is not valid",
   ERR_PLUGIN_INVALID: "a plugin is not valid",
+  ERR_PLUGIN_API: "a plugin is made for another version of the plugin API",
   ERR_USAGE: "the command line is not valid",
 } as const;
 

@@ -1,5 +1,5 @@
-import { configHint, type LoadedConfig } from "../config/load.js";
-import { allowedList, quote, suggestion } from "../config/schema-check.js";
+import { configHint, policySets, type LoadedConfig } from "../config/load.js";
+import { allowedList, quote, suggestion } from "../config/wording.js";
 import type { DocumentPath, Problem } from "../config/source-document.js";
 import type { GuestProfile } from "../guest-profile.js";
 import type { Policy } from "../policy.js";
@@ -19,7 +19,9 @@ export interface ConfiguredProfile {
 
 /** What a configuration makes of the plugins: the policies it enables, and every guest profile with its options. */
 export interface ConfiguredPlugins {
+  /** Those of the set `default`. */
   readonly policies: readonly ConfiguredPolicy[];
+  readonly policySets: ReadonlyMap<string, readonly ConfiguredPolicy[]>;
   readonly profiles: readonly ConfiguredProfile[];
 }
 
@@ -36,15 +38,20 @@ export function configurePlugins(plugins: readonly LoadedPlugin[], config: Loade
     return options;
   };
 
-  const policies: ConfiguredPolicy[] = [];
+  const sets = new Map<string, readonly ConfiguredPolicy[]>();
   const known = plugins.filter((plugin) => plugin.kind === "policy");
-  for (const [index, { name, enabled, options }] of config.values.policies.entries()) {
-    const plugin = known.find((each) => each.manifest.name === name);
-    if (plugin === undefined) problems.push(unknownName(["policies", index, "name"], name, known));
-    else {
-      const complete = checked(plugin, options, ["policies", index, "options"]);
+  for (const set of policySets(config.values)) {
+    const policies: ConfiguredPolicy[] = [];
+    for (const [index, { name, enabled, options }] of set.policies.entries()) {
+      const plugin = known.find((each) => each.manifest.name === name);
+      if (plugin === undefined) {
+        problems.push(unknownName([...set.path, index, "name"], name, "policy", plugins));
+        continue;
+      }
+      const complete = checked(plugin, options, [...set.path, index, "options"]);
       if (enabled) policies.push({ name, policy: plugin.code, options: complete });
     }
+    sets.set(set.name, policies);
   }
 
   const profiles = plugins.filter((plugin) => plugin.kind === "guest-profile");
@@ -58,14 +65,25 @@ export function configurePlugins(plugins: readonly LoadedPlugin[], config: Loade
   });
   for (const name of Object.keys(config.values.profiles)) {
     if (!profiles.some((plugin) => plugin.manifest.name === name))
-      problems.push(unknownName(["profiles", name], name, profiles));
+      problems.push(unknownName(["profiles", name], name, "guest-profile", plugins));
   }
 
   if (problems.length > 0) throw config.source.error("ERR_CONFIG_INVALID", problems, configHint);
-  return { policies, profiles: configured };
+  return { policies: sets.get("default") ?? [], policySets: sets, profiles: configured };
 }
 
-function unknownName(path: DocumentPath, name: string, plugins: readonly LoadedPlugin[]): Problem {
-  const names = plugins.map((plugin) => plugin.manifest.name);
-  return { path, text: `there is no plugin ${quote(name)}${suggestion(name, names)}\n${allowedList(names)}` };
+function unknownName(
+  path: DocumentPath,
+  name: string,
+  kind: LoadedPlugin["kind"],
+  plugins: readonly LoadedPlugin[],
+): Problem {
+  const names = plugins.filter((plugin) => plugin.kind === kind).map(({ manifest }) => manifest.name);
+  const noun = kind === "policy" ? "policy" : "guest profile";
+  const other = plugins.find(({ manifest }) => manifest.name === name);
+  const said =
+    other === undefined
+      ? `there is no ${noun} ${quote(name)}${suggestion(name, names)}`
+      : `${quote(name)} is a ${other.kind}; ${kind === "policy" ? "its options belong under profiles" : "it belongs under policies"}`;
+  return { path, text: `${said}\n${allowedList(names)}` };
 }

@@ -32,22 +32,27 @@ describe("options of plugins", () => {
     );
   });
 
-  it("may differ between two uses of one policy; a disabled one is checked and left out", async () => {
-    const { policies } = await configure(`
-policies:
-  - { name: fair, options: { shares: 1 } }
-  - { name: fair, options: { shares: 2 } }
-  - { name: fair, enabled: false }
+  it("may differ between the sets of policies; a disabled policy is checked and left out", async () => {
+    const { policySets } = await configure(`
+policies: [{ name: fair, options: { shares: 1 } }]
+policySets:
+  night: [{ name: fair, options: { shares: 2 } }]
+  off: [{ name: fair, enabled: false }]
 `);
     assert.deepEqual(
-      policies.map(({ options }) => options),
-      [{ shares: 1 }, { shares: 2 }],
+      [...policySets].map(([name, policies]) => [name, policies.map(({ options }) => options)]),
+      [
+        ["default", [{ shares: 1 }]],
+        ["night", [{ shares: 2 }]],
+        ["off", []],
+      ],
     );
   });
 
   it("are refused all at once, with their places in the configuration", async () => {
     const text =
-      "policies:\n  - { name: fiar }\n  - { name: fair, options: { shares: 0, share: 1 } }\nprofiles: { linx: {} }\n";
+      "policies:\n  - { name: fiar }\n  - { name: fair, options: { shares: 0, share: 1 } }\n" +
+      "profiles: { linx: {} }\npolicySets: { night: [{ name: fare }] }\n";
     await assert.rejects(configure(text), (error: Error) => {
       const places = [...error.message.matchAll(/^ {2}c\.yaml:(\d+:\d+ \S+)$/gm)].map(([, place]) => place);
       assert.deepEqual(places, [
@@ -55,8 +60,9 @@ policies:
         "3:30 /policies/1/options/shares",
         "3:41 /policies/1/options/share",
         "4:13 /profiles/linx",
+        "5:25 /policySets/night/0/name",
       ]);
-      assert.match(error.message, /there is no plugin "linx"; did you mean "linux"\?/);
+      assert.match(error.message, /there is no guest profile "linx"; did you mean "linux"\?/);
       return true;
     });
   });

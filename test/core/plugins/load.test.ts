@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { loadPlugin, loadPlugins } from "../../../core/plugins/load.js";
-import { manifestSchema } from "../../../core/plugins/manifest.js";
-import { inRepository, readInRepository } from "../../repository.js";
+import { inRepository } from "../../repository.js";
 import { PluginFolder } from "./plugin-folder.js";
 
 const sound = "export default { decide: () => [] };";
@@ -31,16 +30,15 @@ describe("plugins", () => {
       /plugin\.json:2:3 \/kind\n {4}found "polcy"; did you mean "policy"\?/,
     ],
     ["an unknown key", { optoins: {} }, sound, /unknown key "optoins"; did you mean "options"\?/],
-    ["a version that is none", { version: "one" }, sound, /found "one", which is not a semantic version/],
-    ["another API", { api: "^99.0.0" }, sound, /\/api\n {4}it wants API \^99\.0\.0; this vmmsched has/],
-    ["an API range that is none", { api: "soon" }, sound, /found "soon", which is no version range/],
+    ["a version that is none", { version: "one" }, sound, /found "one"\n {4}allowed: a semantic version/],
+    ["an API range that is none", { api: "soon" }, sound, /found "soon"\n {4}allowed: a range of versions/],
     ["an entry outside of its folder", { entry: "../index.js" }, sound, /\/entry\n/],
     ["options that are no JSON Schema", { options: { type: "objct" } }, sound, /\/options\/type\n/],
     [
       "unknown words in its options' schema",
       { options: { typ: "object" } },
       sound,
-      /\/options\n {4}strict mode: unknown/,
+      /\/options\/typ\n {4}unknown JSON Schema keyword "typ"; did you mean "type"/,
     ],
     ["code that throws", {}, "throw new Error('no');", /could not be loaded from .*: no/],
     ["a policy that decides nothing", {}, "export default {};", /has no function decide, as a policy must/],
@@ -60,8 +58,4 @@ describe("plugins", () => {
       });
     });
   }
-
-  it("have a manifest schema for editors, docs/plugin.schema.json", () => {
-    assert.deepEqual(JSON.parse(readInRepository("docs/plugin.schema.json")), manifestSchema);
-  });
 });
