@@ -92,3 +92,11 @@ export interface GuestProfile<Options = unknown> {
     layouts: ReadonlyMap<string, unknown>,
   ): Promise<GuestKernel | undefined>;
 }
+
+/**
+ * Lets everything else have its turn: the scheduler's ticks, signals, other domains. For work of more than a millisecond
+ * or two, which is cut into pieces.
+ */
+export async function othersFirst(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}

@@ -4,10 +4,9 @@ import type { HostBuffers } from "../snapshot/host-columns.js";
 
 /** What the control thread is started with. */
 export interface ControlThreadData {
-  /** The configuration's file, if it is one that can change, and the text that was read from it. */
+  /** The configuration's file, and the text that was read from it. */
   readonly configFile: string;
   readonly configText: string;
-  readonly watched: boolean;
   /** Searched before what the configuration names. */
   readonly pluginDirectories: readonly string[];
   readonly host: HostBuffers;

@@ -2,6 +2,8 @@ import { configHint, checkConfig, policySets, type LoadedConfig } from "../confi
 import { parseSource } from "../config/source-document.js";
 import { isVmmschedError, messageOf } from "../errors.js";
 import type { Log } from "../log.js";
+import { effective, hashOfEffective, type Effective, type EffectivePlugin } from "../plugins/configure.js";
+import { noOverrides, type Overrides } from "../plugins/overrides.js";
 import { PluginLibrary } from "../plugins/library.js";
 import type { LibraryChange } from "../plugins/library-change.js";
 import type { StagedPlugin } from "../plugins/stage.js";
@@ -10,8 +12,6 @@ import type { PolicySpec } from "../policies/policy-worker.js";
 import { Supervisor } from "../policies/supervisor.js";
 import { ConfigWatch } from "./config-watch.js";
 import type { ControlThreadData, CycleThreadCalls, ProfileToUse } from "./control-messages.js";
-import { effective, type Effective, type EffectivePlugin } from "./effective.js";
-import { noOverrides, type Overrides } from "./overrides.js";
 import { OperatorControl } from "./operator-control.js";
 import { pluginsCalls } from "./socket/control-calls.js";
 import { openControlServer, type ControlServer } from "./socket/server.js";
@@ -92,18 +92,13 @@ export class ControlPlane {
     const operators = new OperatorControl(this, this.cycle);
     this.#server = await openControlServer(values.runtimeDirectory, pluginsCalls(operators), this.log);
     await this.#follow(wanted);
-    if (this.data.watched) {
-      this.#configWatch = new ConfigWatch(this.data.configFile, this.data.configText, {
-        changed: (config) => void this.change(() => this.#configChanged(config)),
-        refused: (error) => {
-          this.log.error(
-            { event: "config-refused", error: error.message },
-            "the configuration before goes on",
-          );
-        },
-      });
-      await this.#configWatch.ready();
-    }
+    this.#configWatch = new ConfigWatch(this.data.configFile, this.data.configText, {
+      changed: (config) => void this.change(() => this.#configChanged(config)),
+      refused: (error) => {
+        this.log.error({ event: "config-refused", error: error.message }, "the configuration before goes on");
+      },
+    });
+    await this.#configWatch.ready();
   }
 
   async close(): Promise<void> {
@@ -227,13 +222,13 @@ export class ControlPlane {
   }
 }
 
-function policySpec({ plugin, options }: EffectivePlugin): PolicySpec {
-  return { plugin, options, key: `${plugin.hash} ${JSON.stringify(options)}` };
+function policySpec(effective: EffectivePlugin): PolicySpec {
+  return { ...effective, key: hashOfEffective(effective) };
 }
 
-function profileToUse({ plugin, options }: EffectivePlugin): ProfileToUse {
-  const { name, version, hash, entryUrl, layouts } = plugin;
-  return { name, version, hash: `${hash} ${JSON.stringify(options)}`, entryUrl, options, layouts };
+function profileToUse(effective: EffectivePlugin): ProfileToUse {
+  const { name, version, entryUrl, layouts } = effective.plugin;
+  return { name, version, hash: hashOfEffective(effective), entryUrl, options: effective.options, layouts };
 }
 
 /** Keys that have changed and are read at the start only. */

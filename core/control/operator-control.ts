@@ -3,7 +3,7 @@ import { unknownPlugin, unknownPolicySet } from "./socket/plugins-control.js";
 import { policySets } from "../config/load.js";
 import type { ControlPlane } from "./control-plane.js";
 import type { CycleThreadCalls } from "./control-messages.js";
-import { isChangedByHand, noOverrides, withDisabled, withEnabled, withSet } from "./overrides.js";
+import { isChangedByHand, noOverrides, withDisabled, withEnabled, withSet } from "../plugins/overrides.js";
 import type { PluginListReport, PluginReport } from "./socket/plugin-report.js";
 import { pluginReport } from "./reports.js";
 import type { ThreadLink } from "./thread-link.js";

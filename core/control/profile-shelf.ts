@@ -32,7 +32,14 @@ export class ProfileShelf {
     return problems;
   }
 
-  async #import({ name, version, hash, entryUrl, options, layouts }: ProfileToUse): Promise<ConfiguredProfile> {
+  async #import({
+    name,
+    version,
+    hash,
+    entryUrl,
+    options,
+    layouts,
+  }: ProfileToUse): Promise<ConfiguredProfile> {
     const known = this.#imported.get(hash);
     if (known !== undefined) return known;
     const profile = await loadProfile({ name, entryUrl });

@@ -55,7 +55,9 @@ function stateOf(
   const wrong = plane.effective.problems.find(({ plugin }) => plugin === name);
   if (staged.kind === "guest-profile") {
     const active = plane.effective.profiles.some(({ plugin }) => plugin.name === name);
-    return active ? ["active"] : ["refused", wrong?.text ?? plane.profileProblems[name]];
+    return active
+      ? ["active"]
+      : ["refused", wrong?.text ?? plane.profileProblems[name] ?? "it cannot be loaded"];
   }
   if (status?.state === "active") return ["active"];
   if (status?.state === "failing" || status?.state === "given up") {

@@ -1,4 +1,4 @@
-import type { MessagePort, TransferListItem } from "node:worker_threads";
+import { Worker, type MessagePort, type Transferable } from "node:worker_threads";
 import { VmmschedError, errorTable, messageOf, type ErrorCode } from "../errors.js";
 
 /** What one thread lets the other call: functions of plain data that return plain data, or promise it. */
@@ -18,17 +18,19 @@ export class ThreadLink<Other extends Calls> {
   >();
 
   constructor(
-    private readonly port: Pick<MessagePort, "postMessage" | "on">,
+    private readonly port: MessagePort | Worker,
     private readonly served: Calls,
   ) {
-    port.on("message", (message: Message) => this.#receive(message));
+    const receive = (message: Message) => this.#receive(message);
+    if (port instanceof Worker) port.on("message", receive);
+    else port.on("message", receive);
   }
 
   /** What the other thread's function returns. Throws what it throws, and when the thread has ended. */
   call<Name extends keyof Other & string>(
     name: Name,
     args: Parameters<Other[Name]>,
-    transfer: readonly TransferListItem[] = [],
+    transfer: readonly Transferable[] = [],
   ): Promise<Awaited<ReturnType<Other[Name]>>> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
@@ -41,7 +43,7 @@ export class ThreadLink<Other extends Calls> {
   tell<Name extends keyof Other & string>(
     name: Name,
     args: Parameters<Other[Name]>,
-    transfer: readonly TransferListItem[] = [],
+    transfer: readonly Transferable[] = [],
   ): void {
     this.port.postMessage({ id: 0, call: name, args } satisfies Message, transfer);
   }

@@ -63,6 +63,14 @@ export class DomainRegistry implements Disposable {
     return new Set([...this.profiles, ...serving].map(({ hash }) => hash));
   }
 
+  /** Names of the domains that each profile manages. */
+  namesByProfile(): Readonly<Record<string, readonly string[]>> {
+    const names: Record<string, string[]> = {};
+    for (const { profileName, info } of this.#known)
+      if (profileName !== undefined) (names[profileName] ??= []).push(info.name);
+    return names;
+  }
+
   /** Asks the hypervisor, adds and drops domains, and starts looking for kernels where none is known. */
   refresh(nowNs: number): void {
     this.#follow();

@@ -1,8 +1,8 @@
 import { Option, type Command } from "commander";
-import { connectControl } from "../../control/client.js";
-import type { PluginsControl } from "../../control/plugins-control.js";
-import { remotePlugins } from "../../control/remote-plugins.js";
-import { controlSocketIn, runtimeDirectoryOf } from "../../control/socket-path.js";
+import { connectControl } from "../../control/socket/client.js";
+import type { PluginsControl } from "../../control/socket/plugins-control.js";
+import { remotePlugins } from "../../control/socket/remote-plugins.js";
+import { controlSocketIn, runtimeDirectoryOf } from "../../control/socket/socket-path.js";
 import type { Composition } from "../composition.js";
 
 /** Options of every command that talks to the running scheduler. */

@@ -1,5 +1,5 @@
-import { defaultPolicySet } from "../../control/plugins-control.js";
-import type { PluginListReport, PluginReport, ReloadReport } from "../../control/plugin-report.js";
+import { defaultPolicySet } from "../../control/socket/plugins-control.js";
+import type { PluginListReport, PluginReport, ReloadReport } from "../../control/socket/plugin-report.js";
 import { tableLines } from "../table.js";
 import { jsonLine, printable, wrapLines } from "../terminal.js";
 

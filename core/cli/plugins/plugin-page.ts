@@ -1,4 +1,4 @@
-import type { PluginReport, ReloadReport } from "../../control/plugin-report.js";
+import type { PluginReport, ReloadReport } from "../../control/socket/plugin-report.js";
 import { jsonLine, printable, wrapLines } from "../terminal.js";
 import { reloadText } from "./plugin-list.js";
 

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { messageOf, VmmschedError } from "../errors.js";
+import { messageOf, VmmschedError } from "../../errors.js";
 import { LineSplitter } from "./line-splitter.js";
 import {
   encode,

@@ -1,4 +1,4 @@
-import { errorTable, isVmmschedError, messageOf, VmmschedError, type ErrorCode } from "../errors.js";
+import { errorTable, isVmmschedError, messageOf, VmmschedError, type ErrorCode } from "../../errors.js";
 
 /** An error on its way to another thread or process, as plain data. */
 export interface WireError {

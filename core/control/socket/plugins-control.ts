@@ -1,5 +1,5 @@
-import { allowedList, quote, suggestion } from "../config/schema-check.js";
-import { VmmschedError } from "../errors.js";
+import { allowedList, quote, suggestion } from "../../config/wording.js";
+import { VmmschedError } from "../../errors.js";
 import type { PluginListReport, PluginReport } from "./plugin-report.js";
 
 /** The set of policies that the configuration lists as `policies`. */

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { VmmschedError } from "../errors.js";
-import type { Log } from "../log.js";
+import { VmmschedError } from "../../errors.js";
+import type { Log } from "../../log.js";
 import { ControlConnection } from "./connection.js";
 import type { ControlCalls } from "./control-calls.js";
 import { listenAt } from "./listening-socket.js";

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
-import { messageOf, VmmschedError } from "../errors.js";
+import { messageOf, VmmschedError } from "../../errors.js";
 import { checkSocketPath } from "./socket-path.js";
 
 /**

@@ -1,7 +1,7 @@
 import type { FromSchema } from "json-schema-to-ts";
-import { schemaCheck, type SchemaCheck } from "../config/schema-check.js";
-import { pointer, type Problem } from "../config/source-document.js";
-import { VmmschedError, messageOf } from "../errors.js";
+import { schemaCheck, type SchemaCheck } from "../../config/schema-check.js";
+import { pointer, type Problem } from "../../config/source-document.js";
+import { VmmschedError, messageOf } from "../../errors.js";
 import type { WireError } from "./wire-error.js";
 
 /**

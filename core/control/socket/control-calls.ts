@@ -1,6 +1,7 @@
 import type { FromSchema } from "json-schema-to-ts";
-import { allowedList, quote, schemaCheck, suggestion } from "../config/schema-check.js";
-import { VmmschedError } from "../errors.js";
+import { schemaCheck } from "../../config/schema-check.js";
+import { allowedList, quote, suggestion } from "../../config/wording.js";
+import { VmmschedError } from "../../errors.js";
 import type { PluginsControl } from "./plugins-control.js";
 import { problemsOnOneLine } from "./protocol.js";
 

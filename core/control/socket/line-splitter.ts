@@ -1,4 +1,4 @@
-import { VmmschedError } from "../errors.js";
+import { VmmschedError } from "../../errors.js";
 
 const lineEnd = 0x0a;
 

@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
-import type { LoadedConfig } from "../config/load.js";
-import { VmmschedError, type ErrorCode } from "../errors.js";
+import type { LoadedConfig } from "../../config/load.js";
+import { VmmschedError, type ErrorCode } from "../../errors.js";
 
 /** The kernel's sun_path has 108 bytes with the zero at its end; what is longer is cut off without a word. */
 const longestPathBytes = 107;

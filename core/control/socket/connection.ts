@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { isVmmschedError, messageOf, type VmmschedError } from "../errors.js";
-import type { Log } from "../log.js";
+import { isVmmschedError, messageOf, type VmmschedError } from "../../errors.js";
+import type { Log } from "../../log.js";
 import { callNamed, type ControlCalls } from "./control-calls.js";
 import { LineSplitter } from "./line-splitter.js";
 import {
