@@ -24,10 +24,12 @@ import { CycleOptions } from "./cycle/cycle-options.js";
 import { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
 import { EditLog } from "./cycle/edit-log.js";
 import { HostObserver } from "./cycle/host-observer.js";
+import { schedulerStatus, type SchedulerStatus } from "./cycle/scheduler-status.js";
 import { SchedulerLoop } from "./cycle/scheduler-loop.js";
 import { Hypervisor } from "./hypervisor.js";
 import { createLog, Log, silentLog } from "./log.js";
 import { ControlLink } from "./control/control-link.js";
+import { threadFigures } from "./control/memory-figures.js";
 import { ProfileShelf } from "./control/profile-shelf.js";
 import { loadConfigured } from "./plugins/load-configured.js";
 import { openStaging } from "./plugins/staging.js";
@@ -121,6 +123,7 @@ const composition: Composition = {
     const policies = new WorkerPolicies(shared, policyDeadlineMs(config));
     const profiles = new ProfileShelf();
     let registry: DomainRegistry | undefined;
+    let scheduler: (() => SchedulerStatus) | undefined;
     const control = new ControlLink(
       {
         configFile: config.source.file,
@@ -133,6 +136,7 @@ const composition: Composition = {
         usePolicies: (active) => policies.use(active),
         useProfiles: (wanted) => profiles.use(wanted),
         managedDomains: () => registry?.namesByProfile() ?? {},
+        status: () => scheduler && { status: scheduler(), figures: threadFigures() },
         log: (level, fields, message) => log[level](fields, message),
       },
     );
@@ -144,6 +148,8 @@ const composition: Composition = {
       registry = container.resolve(DomainRegistry);
       profiles.changed = (present) => registry?.setProfiles(present);
       const loop = container.resolve(SchedulerLoop);
+      const seen = [loop, container.resolve(Cycle), registry] as const;
+      scheduler = () => schedulerStatus(...seen);
       control.lost.catch((error: unknown) => loop.fail(error));
       return {
         start: () => loop.start(),

@@ -1,5 +1,7 @@
+import type { SchedulerStatus } from "../cycle/scheduler-status.js";
 import type { LogFields, LogLevel } from "../log.js";
 import type { ActivePolicy } from "../policies/worker-policies.js";
+import type { ThreadFigures } from "./memory-figures.js";
 import type { HostBuffers } from "../snapshot/host-columns.js";
 
 /** What the control thread is started with. */
@@ -33,6 +35,8 @@ export interface CycleThreadCalls {
   useProfiles(profiles: readonly ProfileToUse[]): Promise<Readonly<Record<string, string>>>;
   /** Names of the domains that each profile manages. */
   managedDomains(): Readonly<Record<string, readonly string[]>>;
+  /** Undefined before the first tick. */
+  status(): { readonly status: SchedulerStatus; readonly figures: ThreadFigures } | undefined;
   log(level: Exclude<LogLevel, "silent">, fields: LogFields, message: string): void;
   [call: string]: (...args: never[]) => unknown;
 }

@@ -13,7 +13,7 @@ import { Supervisor } from "../policies/supervisor.js";
 import { ConfigWatch } from "./config-watch.js";
 import type { ControlThreadData, CycleThreadCalls, ProfileToUse } from "./control-messages.js";
 import { OperatorControl } from "./operator-control.js";
-import { pluginsCalls } from "./socket/control-calls.js";
+import { pluginsCalls, statusCalls } from "./socket/control-calls.js";
 import { openControlServer, type ControlServer } from "./socket/server.js";
 import type { ThreadLink } from "./thread-link.js";
 
@@ -90,7 +90,8 @@ export class ControlPlane {
     if (wanted.problems.length > 0)
       throw this.#config.source.error("ERR_CONFIG_INVALID", wanted.problems, configHint);
     const operators = new OperatorControl(this, this.cycle);
-    this.#server = await openControlServer(values.runtimeDirectory, pluginsCalls(operators), this.log);
+    const calls = { ...pluginsCalls(operators), ...statusCalls(operators) };
+    this.#server = await openControlServer(values.runtimeDirectory, calls, this.log);
     await this.#follow(wanted);
     this.#configWatch = new ConfigWatch(this.data.configFile, this.data.configText, {
       changed: (config) => void this.change(() => this.#configChanged(config)),

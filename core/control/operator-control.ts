@@ -1,5 +1,7 @@
 import type { PluginsControl } from "./socket/plugins-control.js";
 import { unknownPlugin, unknownPolicySet } from "./socket/plugins-control.js";
+import { VmmschedError } from "../errors.js";
+import { statusReport, type StatusReport } from "./status-report.js";
 import { policySets } from "../config/load.js";
 import type { ControlPlane } from "./control-plane.js";
 import type { CycleThreadCalls } from "./control-messages.js";
@@ -24,6 +26,17 @@ export class OperatorControl implements PluginsControl {
       changedByHand: isChangedByHand(overrides),
       plugins: library.entries.map((entry) => pluginReport(entry, this.plane, domains)),
     };
+  }
+
+  /** How the scheduler is doing. Throws ERR_CONTROL_CALL before the first tick. */
+  async status(): Promise<StatusReport> {
+    const seen = await this.cycle.call("status", []);
+    if (seen === undefined)
+      throw new VmmschedError("ERR_CONTROL_CALL", "the scheduler is still starting; try again");
+    return statusReport(
+      seen,
+      this.plane.effective.policies.map(({ plugin }) => plugin.name),
+    );
   }
 
   async show(name: string): Promise<PluginReport> {

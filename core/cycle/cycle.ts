@@ -89,6 +89,11 @@ export class Cycle {
     this.#letLeave();
   }
 
+  /** How many tasks the last tick saw. */
+  get tasks(): number {
+    return this.#builder.rows;
+  }
+
   /** How many tasks are held, or on the way there or back, in the domains that the last tick could read. */
   heldTasks(): number {
     let count = 0;

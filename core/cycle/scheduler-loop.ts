@@ -45,6 +45,10 @@ export class SchedulerLoop {
     });
   }
 
+  get counts(): { readonly ticks: number; readonly missedTicks: number } {
+    return { ticks: this.#ticks, missedTicks: this.#missedTicks };
+  }
+
   /** Starts ticking. */
   async start(): Promise<void> {
     const { intervalNs, pause, dryRun = false } = this.options;
@@ -116,8 +120,7 @@ export class SchedulerLoop {
     const facts = {
       event: "stopped",
       left,
-      ticks: this.#ticks,
-      missedTicks: this.#missedTicks,
+      ...this.counts,
       edits: Object.fromEntries(this.editLog.totals),
       pauses: this.cycle.pauses.summary(),
     };

@@ -59,6 +59,11 @@ type Plugin = FromSchema<typeof plugin>;
 type PluginWithOptions = FromSchema<typeof pluginWithOptions>;
 type PolicySet = FromSchema<typeof policySet>;
 
+/** Calls `scheduler.*`. */
+export function statusCalls(control: { status(): Promise<object> }): ControlCalls {
+  return { "scheduler.status": checkedCall(nothing, () => control.status()) };
+}
+
 /** {@link PluginsControl}, as calls `plugins.*`. */
 export function pluginsCalls(control: PluginsControl): ControlCalls {
   return {
