@@ -52,7 +52,10 @@ const domainOf = (scheduled: ScheduledHost, name: string) =>
 const managed = (scheduled: ScheduledHost) =>
   scheduled.cycle.host.domains.filter((domain) => domain.managed).map((domain) => domain.name);
 const holdWords = (scheduled: ScheduledHost) =>
-  scheduled.host.toy("toy").tasks().filter((task) => task.hold !== 0).length;
+  scheduled.host
+    .toy("toy")
+    .tasks()
+    .filter((task) => task.hold !== 0).length;
 
 /** Ticks until `done`; fails when that takes more than 100 of them. */
 async function runUntil(scheduled: ScheduledHost, what: string, done: () => boolean): Promise<void> {
@@ -113,10 +116,17 @@ describe("a guest profile that is removed while the scheduler runs", () => {
     await runUntil(scheduled, "unmanaged", () => !managed(scheduled).includes("toy"));
     assert.equal(holdWords(scheduled), 0);
     assert.equal(ledger.open.size, 0);
-    const crew = () => scheduled.host.toy("toy").tasks().filter(({ name }) => name.startsWith("crew"));
+    const crew = () =>
+      scheduled.host
+        .toy("toy")
+        .tasks()
+        .filter(({ name }) => name.startsWith("crew"));
     const before = crew().map(({ cpuTimeNs }) => cpuTimeNs);
     await scheduled.run(10);
-    assert.ok(crew().every(({ cpuTimeNs }, i) => cpuTimeNs > before[i]!), "all three run");
+    assert.ok(
+      crew().every(({ cpuTimeNs }, i) => cpuTimeNs > before[i]!),
+      "all three run",
+    );
     await scheduled.run(200);
     const told = scheduled.events("domain-unmanaged").map(({ domain, reason }) => [domain, reason]);
     assert.deepEqual(told, [["toy", "its guest profile toy was removed"]]);
@@ -266,10 +276,20 @@ describe("a guest profile that changes while the scheduler runs", () => {
     });
   };
   const failures: readonly [what: string, attach: typeof toy.attach, reason: RegExp][] = [
-    ["throws", () => { throw new Error("a slip"); }, /failed in attach\(\): a slip/],
+    [
+      "throws",
+      () => {
+        throw new Error("a slip");
+      },
+      /failed in attach\(\): a slip/,
+    ],
     ["rejects", () => Promise.reject(new Error("a slip")), /failed in attach\(\): a slip/],
     ["recognises nothing", () => Promise.resolve(undefined), /does not recognise/],
-    ["gives something else", () => Promise.resolve({} as GuestKernel), /no GuestKernel: scan, plan, dispose missing/],
+    [
+      "gives something else",
+      () => Promise.resolve({} as GuestKernel),
+      /no GuestKernel: scan, plan, dispose missing/,
+    ],
     ["gives a kernel that does not see what is held", blind, /does not see that 3 tasks are held/],
   ];
   for (const [what, attach, reason] of failures) {
@@ -281,7 +301,10 @@ describe("a guest profile that changes while the scheduler runs", () => {
       scheduled.registry.setProfiles([toyProfile("2.0.0", attach)]);
       await scheduled.run(20);
       const told = scheduled.events("profile-not-taken");
-      assert.deepEqual(told.map(({ domain, profile, version }) => [domain, profile, version]), [["toy", "toy", "2.0.0"]]);
+      assert.deepEqual(
+        told.map(({ domain, profile, version }) => [domain, profile, version]),
+        [["toy", "toy", "2.0.0"]],
+      );
       assert.match(String(told[0]?.reason), reason);
       assert.equal(domainOf(scheduled, "toy").profile?.version, "1.0.0");
       assert.equal(await scheduled.gained("toy", "crew", 10), 0);
@@ -298,7 +321,10 @@ describe("a guest profile that changes while the scheduler runs", () => {
     scheduled.registry.setProfiles([toyProfile()]);
     await scheduled.run(3);
     assert.equal(domainOf(scheduled, "toy").kernel, kernel);
-    assert.deepEqual(scheduled.logged.filter(({ event }) => event.startsWith("profile-")), []);
+    assert.deepEqual(
+      scheduled.logged.filter(({ event }) => event.startsWith("profile-")),
+      [],
+    );
   });
 });
 
@@ -377,7 +403,11 @@ describe("guest profiles that come, change and go at random", () => {
       else present.set(name, step);
       const profiles = [...present].map(([which, version]) => {
         const base = which === "toy" ? toyProfile() : linuxProfile;
-        return ledger.keep({ ...base, version: `1.0.${String(version)}`, hash: `${which} ${String(version)}` });
+        return ledger.keep({
+          ...base,
+          version: `1.0.${String(version)}`,
+          hash: `${which} ${String(version)}`,
+        });
       });
       scheduled.registry.setProfiles(profiles);
       for (let tick = random.below(6); tick > 0; tick--) {
