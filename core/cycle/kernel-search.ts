@@ -31,7 +31,7 @@ export class KernelSearch implements Disposable {
   /** The first kernel that is recognised. Throws why there is none, if there is more to say than that. */
   async run(): Promise<FoundKernel | undefined> {
     const asked = new Set<string>();
-    let failure: unknown;
+    let failure: VmmschedError | undefined;
     for (let next = this.#next(asked); next !== undefined; next = this.#next(asked)) {
       asked.add(next.hash);
       this.asking = next;
@@ -40,11 +40,10 @@ export class KernelSearch implements Disposable {
         const kernel = await this.#ask(next);
         if (kernel !== undefined) return { kernel, profile: next };
       } catch (error) {
-        if (isVmmschedError(error, "ERR_DOMAIN_GONE")) throw error;
-        if (failure === undefined || isVmmschedError(error, "ERR_GUEST_NOT_READY")) failure = error;
+        if (!isVmmschedError(error) || error.code === "ERR_DOMAIN_GONE") throw error;
+        if (failure === undefined || error.code === "ERR_GUEST_NOT_READY") failure = error;
       }
     }
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- it was caught: it is what it is
     if (failure !== undefined) throw failure;
     return undefined;
   }

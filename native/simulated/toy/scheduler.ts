@@ -70,7 +70,9 @@ export class ToyScheduler {
   tasks(): readonly ToyTask[] {
     const { table } = this;
     const { record } = table;
-    const used = Array.from({ length: table.capacity }, (_, slot) => slot).filter((slot) => this.#id(slot) !== 0);
+    const used = Array.from({ length: table.capacity }, (_, slot) => slot).filter(
+      (slot) => this.#id(slot) !== 0,
+    );
     return used.map((slot) => ({
       id: this.#id(slot),
       process: table.get(slot, record.process),
@@ -104,7 +106,8 @@ export class ToyScheduler {
     for (let slot = 0; slot < this.table.capacity; slot++) {
       const state = this.#id(slot) === 0 ? 0 : this.#state(slot);
       if (state === toyState.ready) return 0;
-      if (state === toyState.sleeping) earliest = Math.min(earliest, this.#executions[slot]?.wakesNs ?? earliest);
+      if (state === toyState.sleeping)
+        earliest = Math.min(earliest, this.#executions[slot]?.wakesNs ?? earliest);
     }
     return earliest;
   }
@@ -231,7 +234,9 @@ export class ToyScheduler {
   }
 
   #name(slot: number): string {
-    const words = Uint32Array.from({ length: 4 }, (_, i) => this.table.get(slot, this.table.record.name + 4 * i));
+    const words = Uint32Array.from({ length: 4 }, (_, i) =>
+      this.table.get(slot, this.table.record.name + 4 * i),
+    );
     return Buffer.from(words.buffer).toString("latin1").replace(/\0.*$/s, "");
   }
 }

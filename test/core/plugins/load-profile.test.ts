@@ -22,7 +22,7 @@ describe("loadProfile", () => {
   it("gives the default export, bound to itself", async () => {
     const code = `export default { found: 42, attach() { return Promise.resolve(this.found); } };`;
     const profile = await loadProfile(staged(code));
-    const { attach } = profile as unknown as { readonly attach: (this: void) => Promise<unknown> };
+    const { attach } = profile as unknown as Readonly<Record<"attach", () => Promise<unknown>>>;
     assert.equal(await attach(), 42);
   });
 

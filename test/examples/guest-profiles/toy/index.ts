@@ -34,11 +34,7 @@ function find(
 }
 
 /** It is a toy: from here on, what does not fit is an error with a reason. */
-function kernelIn(
-  space: AddressSpace,
-  options: Options,
-  layouts: ReadonlyMap<string, unknown>,
-): GuestKernel {
+function kernelIn(space: AddressSpace, options: Options, layouts: ReadonlyMap<string, unknown>): GuestKernel {
   const version = String(space.u32(headerVa, header.version));
   const layout = layouts.get(`layouts/${version}.json`) as Layout | undefined;
   if (layout === undefined)

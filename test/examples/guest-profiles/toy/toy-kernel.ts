@@ -47,7 +47,12 @@ export interface ToyFacts {
 }
 
 /** The toy's state words; `parked` is what a task does that was asked to. */
-const states: Readonly<Record<number, TaskState>> = { 1: "running", 2: "queued", 3: "sleeping", 4: "stopped" };
+const states: Readonly<Record<number, TaskState>> = {
+  1: "running",
+  2: "queued",
+  3: "sleeping",
+  4: "stopped",
+};
 const parked = 4;
 const systemFlag = 1;
 /** Tasks come and go while we read; this often a scan starts over before it gives up. */
@@ -97,7 +102,8 @@ export class ToyKernel implements GuestKernel {
       return this.#stage(change, edit);
     } catch (error) {
       const unreadable =
-        isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") || isVmmschedError(error, "ERR_FRAME_UNREADABLE");
+        isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") ||
+        isVmmschedError(error, "ERR_FRAME_UNREADABLE");
       if (unreadable) return "unreadable";
       throw error;
     }
@@ -162,7 +168,8 @@ export class ToyKernel implements GuestKernel {
     if (!this.#isRecord(address)) return "gone";
     if (space.i32(address, layout.id) !== id || space.u64(address, layout.startTimeNs) !== startTimeNs)
       return "gone";
-    if (this.#isSystem(address) || (kind === "hold" && protect.has(this.#name(address)))) return "untouchable";
+    if (this.#isSystem(address) || (kind === "hold" && protect.has(this.#name(address))))
+      return "untouchable";
     if (space.u32(headerVa, header.lock) !== 0) return "lock held";
     const hold = space.u32(address, layout.hold);
     if ((hold !== 0) === (kind === "hold")) return "nothing to do";
