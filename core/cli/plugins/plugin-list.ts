@@ -5,6 +5,9 @@ import { jsonLine, printable, wrapLines } from "../terminal.js";
 
 const headings = ["NAME", "KIND", "VERSION", "STATE", "LAST RELOAD"];
 
+/** Of a reason, below its first line. */
+const mostFurtherLines = 6;
+
 /** All plugins: one line each, then why some are not as one may expect. Or as JSON. */
 export function pluginList(report: PluginListReport, json: true | undefined): string {
   if (json) return `${jsonLine(report)}\n`;
@@ -34,7 +37,7 @@ function setText({ set, changedByHand }: PluginListReport): string {
   return `policies: ${name}${changed} (vmmsched plugins restore: as the configuration says)`;
 }
 
-/** The first line of each reason: `show` has them whole. */
+/** Reasons are shortened: `show` has them whole. */
 function remarksOn(plugin: PluginReport): readonly string[] {
   const name = printable(plugin.name);
   const remarks: (readonly [what: string, why: string])[] = [];
@@ -47,8 +50,9 @@ function remarksOn(plugin: PluginReport): readonly string[] {
   if (plugin.shadowedBy !== undefined)
     remarks.push([`in ${printable(plugin.folder)} is not used; a newer one is`, plugin.shadowedBy]);
   return remarks.map(([what, why]) => {
-    const [first = "", ...more] = why.split("\n");
-    const rest = more.length > 0 ? ` (vmmsched plugins show ${name} has the rest)` : "";
-    return `${name} ${what}: ${printable(first)}${rest}`;
+    const [first = "", ...more] = why.split("\n").map(printable);
+    const rest = more.slice(0, mostFurtherLines);
+    if (rest.length < more.length) rest.push(`... (vmmsched plugins show ${name} has the rest)`);
+    return [`${name} ${what}: ${first}`, ...rest.map((line) => `  ${line}`)].join("\n");
   });
 }

@@ -139,6 +139,7 @@ function unreachable(path: string, error: Error): VmmschedError {
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: `there is no control socket at ${path}. Is \`vmmsched run\` running? If it is, ${where}.`,
     ECONNREFUSED: `nobody listens at ${path}: the scheduler that made it has died. Start \`vmmsched run\` again; if another one runs, ${where}.`,
+    EAGAIN: `the scheduler at ${path} accepts no connections at this moment: it is busy, stopped or stuck. Try again.`,
     EACCES: `you may not use ${path}: run this as root, or as the user who runs \`vmmsched run\`.`,
   };
   const code = (error as NodeJS.ErrnoException).code ?? "";

@@ -18,6 +18,11 @@ import { toWire } from "./wire-error.js";
 /** How long a client that was refused has to read why. */
 const lastWordsMs = 1000;
 
+interface StreamedCall {
+  readonly request: ControlRequest;
+  readonly stream: Readable;
+}
+
 /** The scheduler's end of one connection. One request at a time is read, done and answered. */
 export class ControlConnection implements Disposable {
   #idleSinceMs: number | undefined = performance.now();
@@ -39,18 +44,9 @@ export class ControlConnection implements Disposable {
   /** Answers requests until either side ends the connection. Never rejects. */
   async serve(): Promise<void> {
     try {
-      for await (const line of requestLines(this.socket)) {
-        const request = parseRequest(line);
-        this.#idleSinceMs = undefined;
-        const result = await this.#call(request);
-        if (result instanceof Readable) {
-          await this.#stream(request, result);
-          return;
-        }
-        this.#idleSinceMs = performance.now();
-        await this.#write(result);
-      }
-      this.socket.end();
+      const streamed = await this.#answerUntilStream();
+      if (streamed === undefined) this.socket.end();
+      else await this.#stream(streamed);
     } catch (error) {
       if (isVmmschedError(error)) this.refuse(error);
       else this.socket.destroy();
@@ -71,6 +67,19 @@ export class ControlConnection implements Disposable {
     this.socket.destroy();
   }
 
+  /** Answers requests; ends with one that is answered by a stream, or with the client's side. */
+  async #answerUntilStream(): Promise<StreamedCall | undefined> {
+    for await (const line of requestLines(this.socket)) {
+      const request = parseRequest(line);
+      this.#idleSinceMs = undefined;
+      const result = await this.#call(request);
+      if (result instanceof Readable) return { request, stream: result };
+      this.#idleSinceMs = performance.now();
+      await this.#write(result);
+    }
+    return undefined;
+  }
+
   /** The answer's text, or the stream that the connection is to carry. */
   async #call({ id, call, args }: ControlRequest): Promise<string | Readable> {
     try {
@@ -82,7 +91,7 @@ export class ControlConnection implements Disposable {
     }
   }
 
-  async #stream({ id, call }: ControlRequest, stream: Readable): Promise<void> {
+  async #stream({ request: { id, call }, stream }: StreamedCall): Promise<void> {
     // A stream may be silent for long: that its reader is gone only shows in what is read.
     const gone = () => stream.destroy();
     if (this.socket.readableEnded) gone();

@@ -4,15 +4,20 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
-  renameSync,
+  rmdirSync,
   rmSync,
   statSync,
-  type Stats,
+  type BigIntStats,
 } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, VmmschedError } from "../../errors.js";
 import { checkSocketPath } from "./socket-path.js";
+
+/** How often a name is tried that others take, remove and claim meanwhile. */
+const attempts = 50;
+const betweenAttemptsMs = 10;
 
 /**
  * Makes `server` listen at `path`, for the owner alone, and its directory where there is none. A socket that a dead process
@@ -23,16 +28,16 @@ export async function listenAt(server: Server, path: string): Promise<Disposable
   const directory = dirname(path);
   preparePrivateDirectory(directory);
   // It is bound where nobody else can reach it, and gets its name when its permissions are right.
-  const hidden = onDisk(path, () => mkdtempSync(join(directory, ".")));
+  const hidden = onDisk(path, () => mkdtempSync(`${directory}/.`));
   try {
     const bound = join(hidden, "s");
     await listening(server, bound, path);
     chmodSync(bound, 0o600);
-    await takeName(bound, path, hidden);
-    const own = lstatSync(path);
+    await takeName(bound, path);
+    const own = lstatSync(path, { bigint: true });
     return {
       [Symbol.dispose]() {
-        const now = lstatSync(path, { throwIfNoEntry: false });
+        const now = lstatSync(path, { throwIfNoEntry: false, bigint: true });
         if (now !== undefined && isSameFile(now, own)) rmSync(path, { force: true });
       },
     };
@@ -76,45 +81,58 @@ function listening(server: Server, bound: string, path: string): Promise<void> {
   });
 }
 
-/** A link fails where a name is taken: of two that start at once, one wins. */
-async function takeName(bound: string, path: string, hidden: string): Promise<void> {
-  for (let attempt = 0; attempt < 3; attempt++) {
+/** A link fails where a name is taken: of several that start at once, one wins. */
+async function takeName(bound: string, path: string): Promise<void> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
     try {
       linkSync(bound, path);
       return;
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw refusal(path, messageOf(error), { cause: error });
     }
-    await removeDead(path, hidden);
+    const found = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+    if (found === undefined) continue;
+    if (!found.isSocket()) {
+      throw refusal(path, `${path} is there and is no socket`, {
+        mend: "remove it, or choose another runtimeDirectory",
+      });
+    }
+    if (await isAlive(path)) {
+      throw refusal(path, `another scheduler runs and listens to ${path}`, {
+        mend: "stop it first, or give this one another runtimeDirectory",
+      });
+    }
+    const claim = `${dirname(path)}/.dead-${found.ino}-${found.ctimeNs}`;
+    if (removeDead(path, found, claim)) continue;
+    if (attempt === attempts - 1) {
+      throw refusal(path, `another scheduler is being started there, or died while it was`, {
+        mend: `remove ${claim} if none is`,
+      });
+    }
+    await sleep(betweenAttemptsMs);
   }
-  throw refusal(path, "other schedulers start and end there at this moment");
+  throw refusal(path, "schedulers start and end there all the time");
 }
 
 /**
- * Takes away a socket that nobody listens to. It is set aside first and asked again: a scheduler that has just started
- * may have put its own there meanwhile.
+ * Removes the socket `dead` if it still has its name. Whoever makes `claim`, which is named after it, alone may: another
+ * that starts could otherwise put its own socket there between our looking and our removing. False when another may.
  */
-async function removeDead(path: string, hidden: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket()) {
-    throw refusal(path, `${path} is there and is no socket`, {
-      mend: "remove it, or choose another runtimeDirectory",
-    });
-  }
-  if (await isAlive(path)) throw inUse(path);
-  const aside = join(hidden, "aside");
+function removeDead(path: string, dead: BigIntStats, claim: string): boolean {
   try {
-    renameSync(path, aside);
+    mkdirSync(claim);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return;
+    if (codeOf(error) === "EEXIST") return false;
     throw refusal(path, messageOf(error), { cause: error });
   }
-  if (await isAlive(aside)) {
-    linkSync(aside, path);
-    throw inUse(path);
+  try {
+    const now = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+    // A new file may have got the number of one that was removed.
+    if (now !== undefined && isSameFile(now, dead) && now.ctimeNs === dead.ctimeNs) rmSync(path);
+  } finally {
+    rmdirSync(claim);
   }
-  rmSync(aside);
+  return true;
 }
 
 /** Does any process listen to this socket? One that is too busy to answer does. */
@@ -134,7 +152,7 @@ function isAlive(path: string): Promise<boolean> {
   });
 }
 
-function isSameFile(a: Stats, b: Stats): boolean {
+function isSameFile(a: BigIntStats, b: BigIntStats): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }
 
@@ -144,12 +162,6 @@ function onDisk<T>(path: string, action: () => T): T {
   } catch (error) {
     throw refusal(path, messageOf(error), { cause: error });
   }
-}
-
-function inUse(path: string): VmmschedError {
-  return refusal(path, `another scheduler runs and listens to ${path}`, {
-    mend: "stop it first, or give this one another runtimeDirectory",
-  });
 }
 
 function refusal(path: string, why: string, more: { mend?: string; cause?: unknown } = {}): VmmschedError {
