@@ -199,7 +199,9 @@ describe("the control server", () => {
   });
 
   it("serves from a worker thread, and leaves nothing behind when that ends", async () => {
-    const modules = ["control/server", "log"].map((name) => import.meta.resolve(`../../../core/${name}.js`));
+    const modules = ["control/socket/server", "log"].map((name) =>
+      import.meta.resolve(`../../../../core/${name}.js`),
+    );
     const script = `
       const { parentPort } = require("node:worker_threads");
       (async () => {
