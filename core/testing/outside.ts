@@ -32,5 +32,6 @@ function forbidden(name: string, instead: string): unknown {
   const refuse = (): never => {
     throw new Error(`it used ${name}; ${instead}`);
   };
-  return new Proxy(() => undefined, { apply: refuse, construct: refuse, get: refuse });
+  // An arrow function could not stand for a constructor.
+  return new Proxy(function () {}, { apply: refuse, construct: refuse, get: refuse });
 }

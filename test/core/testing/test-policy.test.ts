@@ -56,7 +56,6 @@ describe("testPolicy", () => {
       collected.tests.map(({ title }) => title),
       policyContract.map(({ title }) => title),
     );
-    // Its state lacks a number when it comes from an unknown version, but NaN does not throw.
     assert.deepEqual(await collected.failing(), []);
   });
 
