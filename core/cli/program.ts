@@ -3,6 +3,7 @@ import { isVmmschedError, messageOf } from "../errors.js";
 import type { Composition } from "./composition.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
+import { pluginsCommand } from "./plugins.js";
 import { psCommand } from "./ps.js";
 import { runCommand } from "./run.js";
 import { printable, processTerminal, wrapLines, type Terminal } from "./terminal.js";
@@ -14,7 +15,8 @@ Examples:
   vmmsched demo                          see it work on a simulated host
   vmmsched doctor                        what this machine can do, and what is missing
   vmmsched ps                            all processes of all domains
-  vmmsched run -c /etc/vmmsched.yaml     schedule until SIGINT or SIGTERM`;
+  vmmsched run -c /etc/vmmsched.yaml     schedule until SIGINT or SIGTERM
+  vmmsched plugins list                  what the running scheduler has in force`;
 
 /**
  * Runs one command line (without node and script) and returns its exit code: 0, 1 when something failed, 2 when the
@@ -31,11 +33,11 @@ export async function runCli(
     .description("Schedules processes across virtual machines, from outside of them")
     .version(composition.version)
     .addHelpText("after", examples);
-  for (const command of [runCommand, psCommand, doctorCommand, demoCommand]) {
+  for (const command of [runCommand, psCommand, pluginsCommand, doctorCommand, demoCommand]) {
     program.addCommand(command(composition, terminal, finish));
   }
   // addCommand leaves a command with its own settings: every one gets the program's.
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command
       .exitOverride()
       .showHelpAfterError(false)
@@ -58,6 +60,10 @@ export async function runCli(
   }
 }
 
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
 function nameOf(command: Command): string {
-  return command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
