@@ -31,13 +31,15 @@ export async function checkContract(
     if (event.kind === "begins") part = event.part;
     if (event.kind === "note") notes.add(event.text);
     if (event.kind === "failed") fail(event.text);
-    if (event.kind === "late") fail(`it did not end within ${String(longestMs / 1000)} s: does it loop for ever?`);
+    if (event.kind === "late")
+      fail(`it did not end within ${String(longestMs / 1000)} s: does it loop for ever?`);
     if (event.kind === "died") fail(event.text);
     if (event.kind === "done" || event.kind === "late" || event.kind === "died") break;
   }
   const problems = Array.from(failures, ([text, parts]) => {
     const more = new Set(parts).size - 1;
-    const others = more === 0 ? "" : ` (and ${more === 1 ? "1 more part" : `${String(more)} more parts`} of the contract)`;
+    const others =
+      more === 0 ? "" : ` (and ${more === 1 ? "1 more part" : `${String(more)} more parts`} of the contract)`;
     return `${parts[0] ?? ""}${others}: ${text}`;
   });
   return { problems, notes: [...notes] };

@@ -9,7 +9,8 @@ import { copyRunnable, filesOf, isTest, withAuthorsPaths } from "./runnable-copy
  */
 export async function checkOwnTests(folder: string, directory: string, longestMs: number): Promise<Findings> {
   const tests = filesOf(folder).filter(isTest).map(stagedName);
-  if (tests.length === 0) return { problems: [], notes: ["none; write index.test.ts (vmmsched/testing helps)"] };
+  if (tests.length === 0)
+    return { problems: [], notes: ["none; write index.test.ts (vmmsched/testing helps)"] };
   const copy = { folder, directory };
   copyRunnable(copy);
   const args = ["--test", "--test-reporter=spec", ...tests];

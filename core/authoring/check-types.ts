@@ -32,7 +32,8 @@ export async function checkTypes(folder: string, scratch: string): Promise<Findi
   const files = filesOf(folder)
     .filter(isScript)
     .map((file) => join(folder, file));
-  if (!files.some(isTypeChecked)) return { problems: [], notes: ["nothing to check in JavaScript without @ts-check"] };
+  if (!files.some(isTypeChecked))
+    return { problems: [], notes: ["nothing to check in JavaScript without @ts-check"] };
   const compiler = resolveFrom(folder, "typescript/package.json");
   if (compiler === undefined)
     return { problems: [], notes: ["not checked: typescript is not installed (npm i -D typescript)"] };

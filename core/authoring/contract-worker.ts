@@ -30,10 +30,10 @@ async function runChecks<Subject>(
   checks: readonly ContractCheck<Subject>[],
   subject: Subject,
 ): Promise<void> {
-  for (const { title, run } of checks) {
-    tell({ kind: "begins", part: title });
+  for (const check of checks) {
+    tell({ kind: "begins", part: check.title });
     try {
-      for (const text of await run(subject)) tell({ kind: "note", text });
+      for (const text of await check.run(subject)) tell({ kind: "note", text });
     } catch (error) {
       tell({ kind: "failed", text: told(error) });
     }

@@ -15,7 +15,9 @@ export function exampleOptions({ manifest, checkOptions }: LoadedManifest): Exam
   const { examples } = manifest.options as { readonly examples?: readonly unknown[] };
   const options = structuredClone(examples ?? [{}]);
   const problems = options.flatMap((example, index) =>
-    checkOptions(example).map(({ path, text }) => `/options/examples/${String(index)}${rest(path)}\n  ${text}`),
+    checkOptions(example).map(
+      ({ path, text }) => `/options/examples/${String(index)}${rest(path)}\n  ${text}`,
+    ),
   );
   if (examples !== undefined || problems.length === 0) return { options, problems, notes: [] };
   const advice =

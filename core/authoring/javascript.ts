@@ -49,7 +49,12 @@ function strip(text: string, file: string): string {
     return transformSync(text, { mode: "strip-only", module: true, filename: file }).code;
   } catch (fault) {
     if (typeof fault !== "object" || fault === null || !("snippet" in fault))
-      throw new VmmschedError("ERR_PLUGIN_INVALID", `${file}: ${messageOf(fault)}`, { file }, { cause: fault });
+      throw new VmmschedError(
+        "ERR_PLUGIN_INVALID",
+        `${file}: ${messageOf(fault)}`,
+        { file },
+        { cause: fault },
+      );
     const { message, snippet, startLine, startColumn } = fault as SyntaxFault;
     const at = `${file}:${String(startLine)}:${String(startColumn + 1)}`;
     throw new VmmschedError("ERR_PLUGIN_INVALID", `${at}: ${message}\n${snippet.trimEnd()}\n`, { file });

@@ -12,11 +12,11 @@ const longestOutput = 1_000_000;
 
 /** Runs a program of Node.js in `directory`; it and all that it has started are killed after `longestMs`. */
 export function runProgram(args: readonly string[], directory: string, longestMs: number): Promise<Ended> {
-  const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
   // A group of its own, so that its children end with it.
   const child = spawn(process.execPath, args, {
     cwd: directory,
-    env: { ...environment, NO_COLOR: "1", FORCE_COLOR: "0" },
+    // A test runner that this runs under is none of the program's business.
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, NO_COLOR: "1", FORCE_COLOR: "0" },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });

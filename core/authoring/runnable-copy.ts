@@ -28,7 +28,10 @@ export function isTest(file: string): boolean {
 }
 
 /** Copies `folder` to the new `directory`; returns what each script of it imports. Throws ERR_PLUGIN_INVALID. */
-export function copyRunnable({ folder, directory }: RunnableCopy): ReadonlyMap<string, readonly ImportOfModule[]> {
+export function copyRunnable({
+  folder,
+  directory,
+}: RunnableCopy): ReadonlyMap<string, readonly ImportOfModule[]> {
   mkdirSync(join(directory, "node_modules"), { recursive: true });
   symlinkSync(packageRoot, join(directory, "node_modules/vmmsched"));
   writeFileSync(join(directory, "package.json"), '{"type":"module"}');
@@ -53,8 +56,5 @@ export function withAuthorsPaths(text: string, { folder, directory }: RunnableCo
   const copied = text.replaceAll(pathToFileURL(directory).href, directory).replaceAll(directory, folder);
   return filesOf(folder)
     .filter((file) => file.endsWith(".ts"))
-    .reduce(
-      (said, file) => said.replaceAll(join(folder, stagedName(file)), join(folder, file)),
-      copied,
-    );
+    .reduce((said, file) => said.replaceAll(join(folder, stagedName(file)), join(folder, file)), copied);
 }

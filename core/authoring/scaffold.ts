@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { VmmschedError } from "../errors.js";
 import { editorSettings } from "./editor-settings.js";
 import { guestProfileFiles } from "./new-guest-profile.js";
@@ -44,7 +44,10 @@ export function scaffold({ kind, name, directory, typescript }: NewPlugin): stri
 function checkName(name: string): void {
   if (/^[a-z][a-z0-9-]*$/.test(name) && name.length <= longestName) return;
   const words = name.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-  const better = words.replace(/^[^a-z]+/, "").slice(0, longestName).replace(/-$/, "");
+  const better = words
+    .replace(/^[^a-z]+/, "")
+    .slice(0, longestName)
+    .replace(/-$/, "");
   const advice = better === "" ? "" : `; how about ${better}?`;
   throw new VmmschedError(
     "ERR_USAGE",
@@ -56,10 +59,10 @@ function checkName(name: string): void {
 /** Whoever looks at the folder while it is being made sees all of it or nothing: a scheduler may be watching. */
 function writeAtOnce(folder: string, files: Files): void {
   mkdirSync(dirname(folder), { recursive: true });
-  const unfinished = mkdtempSync(join(dirname(folder), ".new-plugin-"));
+  const unfinished = join(dirname(folder), `.new-${basename(folder)}-${String(process.pid)}`);
   try {
+    mkdirSync(unfinished);
     for (const [file, text] of Object.entries(files)) writeFileSync(join(unfinished, file), text);
-    chmodSync(unfinished, 0o777 & ~process.umask());
     renameSync(unfinished, folder);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });

@@ -46,7 +46,10 @@ const scenes: readonly (readonly [title: string, scene: Scene])[] = [
   ["decides on domains that are all unmanaged", (_, names) => [unmanagedHost(names)]],
   ["decides on tasks of all kinds, in all states", (_, names) => [hostOfEverything(names)]],
   ["decides on names of any bytes", () => [hostOfOddNames()]],
-  ["decides on a first snapshot, which has no interval", (_, names) => [{ ...busyHost(names), intervalMs: 0 }]],
+  [
+    "decides on a first snapshot, which has no interval",
+    (_, names) => [{ ...busyHost(names), intervalMs: 0 }],
+  ],
   ["decides on paused domains", (_, names) => [busyHost(names), pausedHost(names)]],
   ["decides on domains and processes that come and go", lively],
 ];
@@ -89,12 +92,18 @@ function isDeterministic(trial: PolicyOnTrial): readonly string[] {
   const second = decideAll(start(trial), hosts);
   for (const [tick, wishes] of first.entries()) {
     const [before, after] = [texts(wishes), texts(second[tick] ?? [])];
-    assert.deepEqual(after, before, `the second run over the same hosts wished something else at tick ${String(tick)}`);
+    assert.deepEqual(
+      after,
+      before,
+      `the second run over the same hosts wished something else at tick ${String(tick)}`,
+    );
   }
   const made = first.flat();
   return [
     ...(made.length === 0
-      ? ["it wished nothing on any host of this suite; give `samples` on which it does, or this proves little"]
+      ? [
+          "it wished nothing on any host of this suite; give `samples` on which it does, or this proves little",
+        ]
       : []),
     ...(made.some(({ target }) => "threads" in target && (target.kernel || target.untouchable))
       ? ["it wishes holds of kernel threads or untouchable processes; these wishes are ignored"]
@@ -176,6 +185,8 @@ function decidesInTime(trial: PolicyOnTrial): readonly string[] {
   }).sort((a, b) => a - b);
   const [median = 0, worst = 0] = [times[timedDecides >> 1], times.at(-1)];
   if (median > longestDecideMs)
-    assert.fail(`it takes ${median.toFixed(0)} ms to decide on 5,000 tasks; at most ${String(longestDecideMs)} allowed`);
+    assert.fail(
+      `it takes ${median.toFixed(0)} ms to decide on 5,000 tasks; at most ${String(longestDecideMs)} allowed`,
+    );
   return [`5,000 tasks: median ${median.toFixed(1)} ms, longest ${worst.toFixed(1)} ms a decide`];
 }

@@ -10,7 +10,11 @@ export interface PolicyRun {
 }
 
 /** Starts `policy`, with the state of the version before it when there is one. */
-export function startPolicy<Options>(policy: Policy<Options>, options: Options, previous?: unknown): PolicyRun {
+export function startPolicy<Options>(
+  policy: Policy<Options>,
+  options: Options,
+  previous?: unknown,
+): PolicyRun {
   const state = policy.init?.(options, previous);
   if (isThenable(state)) assert.fail("init returned a promise; a policy is synchronous: remove `async`");
   return { state, decide: (on) => checkedWishes(policy.decide(on, options, state), on) };

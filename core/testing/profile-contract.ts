@@ -18,15 +18,19 @@ const memories: readonly (readonly [title: string, contents: Contents])[] = [
 ];
 
 /** What every guest profile keeps to, whatever operating system it is for: what it does not know, it leaves alone. */
-export const profileContract: readonly ContractCheck<ProfileOnTrial>[] = memories.map(([title, contents]) => ({
-  title,
-  async run({ profile, options }) {
-    using kernel = await attached(profile, contents, options);
-    if (kernel !== undefined)
-      assert.fail(`attach recognised ${kernel.description.os} ${kernel.description.version}; expected undefined`);
-    return [];
-  },
-}));
+export const profileContract: readonly ContractCheck<ProfileOnTrial>[] = memories.map(
+  ([title, contents]) => ({
+    title,
+    async run({ profile, options }) {
+      using kernel = await attached(profile, contents, options);
+      if (kernel !== undefined)
+        assert.fail(
+          `attach recognised ${kernel.description.os} ${kernel.description.version}; expected undefined`,
+        );
+      return [];
+    },
+  }),
+);
 
 async function attached(
   profile: GuestProfile,
@@ -37,6 +41,8 @@ async function attached(
     return await profile.attach(foreignDomain(contents), structuredClone(options));
   } catch (error) {
     if (isVmmschedError(error)) return undefined;
-    throw new Error(`attach threw ${messageOf(error)}; expected undefined or a VmmschedError`, { cause: error });
+    throw new Error(`attach threw ${messageOf(error)}; expected undefined or a VmmschedError`, {
+      cause: error,
+    });
   }
 }

@@ -13,7 +13,11 @@ const mostProcesses = 12;
  * A host at `ticks` ticks in a row, the same for the same seed: domains and processes come, go, work, sleep and are
  * paused. The first one has no interval. `names` are given to domains and processes, along with some plain ones.
  */
-export function randomHosts(seed: number, ticks: number, names: readonly string[] = []): readonly HostSketch[] {
+export function randomHosts(
+  seed: number,
+  ticks: number,
+  names: readonly string[] = [],
+): readonly HostSketch[] {
   const random = new Random(seed);
   const world = new RandomWorld(random, [...plainNames, ...names]);
   let timeMs = 1000;
@@ -55,7 +59,9 @@ class RandomWorld {
 
   #nextDomain(domain: DomainSketch): DomainSketch {
     const managed = this.random.chance(0.9);
-    const staying = (domain.processes ?? []).filter((each) => each.untouchable || !this.random.chance(0.05));
+    const staying = (domain.processes ?? []).filter(
+      (each) => each.untouchable === true || !this.random.chance(0.05),
+    );
     const coming =
       this.random.chance(0.6) && staying.length < mostProcesses
         ? [this.#newProcess({ name: this.random.pick(this.names), kernel: this.random.chance(0.1) })]

@@ -23,7 +23,7 @@ export interface PolicyTest<Options> {
 export function testPolicy<Options>(policy: Policy<Options>, test: PolicyTest<NoInfer<Options>>): void {
   const { describe, it } = test.framework ?? presentFramework();
   const trial: PolicyOnTrial = {
-    policy: policy as Policy,
+    policy,
     options: test.options,
     samples: test.samples ?? [],
     seed: test.seed ?? 1,

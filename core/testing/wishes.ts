@@ -32,7 +32,9 @@ export function checkedWishes(returned: unknown, on: HostSnapshot): readonly Wis
   const wishes: Wish[] = [];
   for (const wish of returned) {
     if (wishes.length === limit)
-      assert.fail(`more than ${String(limit)} wishes for a host of ${String(targets.size)} tasks and processes`);
+      assert.fail(
+        `more than ${String(limit)} wishes for a host of ${String(targets.size)} tasks and processes`,
+      );
     wishes.push(checkedWish(wish, targets));
   }
   return wishes;

@@ -114,7 +114,9 @@ function unexplainedPercent(domain: DomainSnapshot, host: HostSnapshot, state: S
 }
 
 function isUncounted(domain: DomainSnapshot, process: ProcessSnapshot, state: State): boolean {
-  return inAny(state.background, domain.name, process.name) || inAny(state.ignored, domain.name, process.name);
+  return (
+    inAny(state.background, domain.name, process.name) || inAny(state.ignored, domain.name, process.name)
+  );
 }
 
 /** Share of one CPU; nothing can be said of an interval without length. */

@@ -78,16 +78,8 @@ describe("idle-only", () => {
       with_({ name: "pv2", cpuPercent: 11, processes: [shell] }),
       hold,
     ],
-    [
-      "holds when an unmanaged domain works",
-      with_({ name: "bsd", managed: false, cpuPercent: 50 }),
-      hold,
-    ],
-    [
-      "lets run when an unmanaged domain is idle",
-      with_({ name: "bsd", managed: false, cpuPercent: 2 }),
-      [],
-    ],
+    ["holds when an unmanaged domain works", with_({ name: "bsd", managed: false, cpuPercent: 50 }), hold],
+    ["lets run when an unmanaged domain is idle", with_({ name: "bsd", managed: false, cpuPercent: 2 }), []],
     [
       "lets run when a domain with work is paused",
       { domains: [home, { ...busy.domains[1], name: "pv2", paused: true }] },
@@ -104,11 +96,7 @@ describe("idle-only", () => {
         domains: [
           {
             name: "pv1",
-            processes: [
-              { name: "init", untouchable: true },
-              { name: "kthreadd", kernel: true },
-              shell,
-            ],
+            processes: [{ name: "init", untouchable: true }, { name: "kthreadd", kernel: true }, shell],
           },
           ...busy.domains.slice(1),
         ],
@@ -146,11 +134,7 @@ describe("idle-only", () => {
       [[], [], [], [], [], hold, []],
       { domainBusyTicks: 3 },
     ],
-    [
-      "leaves a running process alone at the first snapshot",
-      [{ ...busy, intervalMs: 0 }, busy],
-      [[], hold],
-    ],
+    ["leaves a running process alone at the first snapshot", [{ ...busy, intervalMs: 0 }, busy], [[], hold]],
   ]);
 
   it("wishes processes, with all their threads, and leaves what is not background alone", () => {

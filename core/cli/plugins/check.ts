@@ -49,7 +49,9 @@ function placeOf(folder: string): string {
 
 function page(report: CheckReport): string {
   const { name, version, kind, folder, steps } = report;
-  const title = printable(`${[name, version].filter(Boolean).join(" ")}${kind ? ` (${kind})` : ""} in ${folder}`);
+  const title = printable(
+    `${[name, version].filter(Boolean).join(" ")}${kind ? ` (${kind})` : ""} in ${folder}`,
+  );
   return [title, ...steps.flatMap(stepLines), verdict(report)].map((line) => `${line}\n`).join("");
 }
 

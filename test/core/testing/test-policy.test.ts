@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import type { Policy } from "../../../core/policy.js";
 import { policyContract } from "../../../core/testing/contract.js";
-import { heldInTurn, policyTable, randomHosts, testPolicy, type TestFramework } from "../../../core/testing.js";
+import {
+  heldInTurn,
+  policyTable,
+  randomHosts,
+  testPolicy,
+  type TestFramework,
+} from "../../../core/testing.js";
 
 /** Collects tests instead of running them. */
 class Collected implements TestFramework {
@@ -106,7 +112,9 @@ describe("randomHosts", () => {
     assert.ok(counts.some((count, tick) => count < (counts[tick - 1] ?? count)));
     const all = hosts.flatMap(({ domains }) => domains);
     assert.ok(all.some(({ paused }) => paused) && all.some(({ managed }) => managed === false));
-    assert.ok(all.some(({ name, processes }) => name === "mine" && processes?.some((each) => each.name === "mine")));
+    assert.ok(
+      all.some(({ name, processes }) => name === "mine" && processes?.some((each) => each.name === "mine")),
+    );
     assert.equal(hosts[0]?.intervalMs, 0);
   });
 });
