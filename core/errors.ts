@@ -21,6 +21,9 @@ export const errorTable = {
   ERR_CONFIG_UNREADABLE: "the configuration file could not be read",
   ERR_CONFIG_INVALID: "the configuration is not valid",
   ERR_PLUGIN_INVALID: "a plugin is not valid",
+  ERR_POLICY_FAILED: "a policy failed",
+  ERR_POLICY_WISH: "a policy wished something that cannot be wished",
+  ERR_RUNTIME_DIRECTORY: "the runtime directory cannot be used",
   ERR_USAGE: "the command line is not valid",
 } as const;
 

@@ -23,12 +23,14 @@ import { CycleOptions } from "./cycle/cycle-options.js";
 import { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
 import { EditLog } from "./cycle/edit-log.js";
 import { HostObserver } from "./cycle/host-observer.js";
-import { Policies, PolicyRunner } from "./cycle/policy-runner.js";
 import { SchedulerLoop } from "./cycle/scheduler-loop.js";
 import { Hypervisor } from "./hypervisor.js";
 import { createLog, Log, silentLog } from "./log.js";
 import { configurePlugins } from "./plugins/configure.js";
 import { loadPlugins } from "./plugins/load.js";
+import { InProcessPolicies } from "./policies/in-process-policies.js";
+import { Policies } from "./policies/policies.js";
+import { HostColumns, SharedHost } from "./snapshot/host-columns.js";
 
 /** Folder of the built program: this file lies in its core/. */
 const built = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -54,9 +56,10 @@ async function compose({ config, hypervisor, clock, log }: Parts): Promise<Depen
   container.registerInstance<Log>(Log, log);
   container.registerInstance<CycleOptions>(CycleOptions, cycleOptions(config));
   container.registerInstance<GuestProfiles>(GuestProfiles, profiles);
-  container.registerInstance<Policies>(Policies, policies);
-  for (const single of [DomainRegistry, PolicyRunner, EditLog, Cycle])
-    container.registerSingleton<object>(single);
+  const shared = HostColumns.allocate(config.values.maxTasks);
+  container.registerInstance<HostColumns>(SharedHost, shared);
+  container.registerInstance<Policies>(Policies, new InProcessPolicies(policies, shared, log));
+  for (const single of [DomainRegistry, EditLog, Cycle]) container.registerSingleton<object>(single);
   return container;
 }
 
@@ -113,7 +116,7 @@ const composition: Composition = {
     const tick = () => {
       cycle.tick();
     };
-    return demoHost(guests, cycleOptions(config).intervalNs, tick, cycle.host);
+    return demoHost(guests, cycleOptions(config).intervalNs, tick, () => cycle.view());
   },
 };
 

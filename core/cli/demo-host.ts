@@ -49,7 +49,7 @@ export function demoHost(
   guests: DemoGuests,
   intervalNs: number,
   tick: () => void,
-  host: HostSnapshot,
+  host: () => HostSnapshot,
 ): DemoHost {
   return {
     processes: guests.processes,
@@ -61,7 +61,7 @@ export function demoHost(
     tick,
     cpuTicks: () => guests.cpuTicks(),
     held: () =>
-      host.domains.flatMap((domain) =>
+      host().domains.flatMap((domain) =>
         domain.processes
           .filter((process) => process.threads.some((thread) => thread.hold !== "none"))
           .map((process) => ({ domain: domain.name, process: process.name })),

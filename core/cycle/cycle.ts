@@ -5,16 +5,17 @@ import type { GuestKernel, NotNow, TaskChange } from "../guest-profile.js";
 import type { PausedDomain } from "../hypervisor.js";
 import { nullVa, type GuestVa } from "../memory/address.js";
 import { EditTransaction, type EditOutcome } from "../memory/edit-transaction.js";
+import { Policies, Wishes } from "../policies/policies.js";
 import { CpuTimeDeltas } from "../snapshot/cpu-time-deltas.js";
+import { type HostColumns, SharedHost } from "../snapshot/host-columns.js";
 import { HostView } from "../snapshot/host-view.js";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.js";
-import { holdStates, TaskColumns } from "../snapshot/task-columns.js";
+import { holdStates, type TaskColumns } from "../snapshot/task-columns.js";
 import { CycleOptions } from "./cycle-options.js";
 import { DomainRegistry } from "./domain-registry.js";
 import { EditLog } from "./edit-log.js";
 import type { ManagedDomain } from "./managed-domain.js";
 import { PauseMeter } from "./pause-meter.js";
-import { PolicyRunner, Wishes } from "./policy-runner.js";
 import { Changes, reconcile } from "./reconcile.js";
 
 const unheld = holdStates.indexOf("none");
@@ -30,8 +31,8 @@ export type ChangeOutcome = EditOutcome | NotNow;
 @injectable()
 export class Cycle {
   readonly columns: TaskColumns;
-  readonly host: HostView;
   readonly pauses = new PauseMeter();
+  readonly #view: HostView;
   readonly #builder: SnapshotBuilder;
   readonly #deltas: CpuTimeDeltas;
   readonly #wishes: Wishes;
@@ -50,13 +51,14 @@ export class Cycle {
 
   constructor(
     @inject(DomainRegistry) private readonly registry: DomainRegistry,
-    @inject(PolicyRunner) private readonly policies: PolicyRunner,
+    @inject(SharedHost) private readonly shared: HostColumns,
+    @inject(Policies) private readonly policies: Policies,
     @inject(EditLog) private readonly editLog: EditLog,
     @inject(Clock) private readonly clock: Clock,
     @inject(CycleOptions) private readonly options: CycleOptions,
   ) {
-    this.columns = TaskColumns.allocate(options.maxTasks);
-    this.host = new HostView(this.columns);
+    this.columns = shared.tasks;
+    this.#view = new HostView(shared);
     this.#builder = new SnapshotBuilder(this.columns);
     this.#deltas = new CpuTimeDeltas(options.maxTasks);
     this.#wishes = new Wishes(options.maxTasks);
@@ -107,22 +109,29 @@ export class Cycle {
     );
   }
 
+  /** The host as the last tick saw it. Valid until the next one. */
+  view(): HostView {
+    return this.#view.refresh();
+  }
+
   /** Fills the snapshot and shows it, without deciding anything. */
   look(): HostView {
     const nowNs = this.clock.nowNs();
     this.#scan(nowNs);
     this.#lastTickNs = nowNs;
-    return this.host;
+    return this.view();
   }
 
   #scan(nowNs: number): void {
+    this.shared.beginWriting();
     this.#builder.begin();
     for (const domain of this.registry.domains) {
       if (domain.kernel !== undefined) this.#scanDomain(domain, domain.kernel, nowNs);
     }
     const first = this.#lastTickNs < 0;
     this.#deltas.update(this.columns, this.#builder.rows);
-    this.host.update(this.registry.domains, this.#builder.rows, nowNs, first ? 0 : nowNs - this.#lastTickNs);
+    const intervalNs = first ? 0 : nowNs - this.#lastTickNs;
+    this.shared.endWriting(this.registry.domains, this.#builder.rows, nowNs, intervalNs);
   }
 
   #scanDomain(domain: ManagedDomain, kernel: GuestKernel, nowNs: number): void {
@@ -138,8 +147,8 @@ export class Cycle {
   }
 
   #decide(releaseAll: boolean): void {
-    if (releaseAll) this.#wishes.holds.fill(0, 0, this.#builder.rows);
-    else this.policies.decide(this.host, this.#builder.rows, this.#wishes);
+    if (releaseAll) this.#wishes.clear(this.#builder.rows);
+    else this.policies.decide(this.#wishes);
     reconcile(this.columns, this.#builder.rows, this.#wishes.holds, this.#changes);
   }
 

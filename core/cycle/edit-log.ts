@@ -1,7 +1,7 @@
 import { inject, injectable } from "tsyringe";
 import type { VmmschedError } from "../errors.js";
 import { Log } from "../log.js";
-import { nameBytes, type TaskColumns } from "../snapshot/task-columns.js";
+import type { TaskColumns } from "../snapshot/task-columns.js";
 import type { ChangeOutcome } from "./cycle.js";
 import { CycleOptions } from "./cycle-options.js";
 import type { DomainRegistry } from "./domain-registry.js";
@@ -50,7 +50,7 @@ export class EditLog {
         domain: registry.bySlot(columns.domain[row] ?? -1)?.info.name,
         pid: columns.process[row],
         tid: columns.id[row],
-        name: nameOf(columns, row),
+        name: columns.names.get(row, "latin1"),
         outcome,
         ...(this.#kinds[i] === "hold" ? { reason: reasons[row] } : {}),
       };
@@ -59,10 +59,4 @@ export class EditLog {
     }
     this.#count = 0;
   }
-}
-
-function nameOf(columns: TaskColumns, row: number): string {
-  const bytes = columns.name.slice(row * nameBytes, (row + 1) * nameBytes);
-  const end = bytes.indexOf(0);
-  return Buffer.from(bytes.subarray(0, end < 0 ? nameBytes : end)).toString("latin1");
 }

@@ -2,7 +2,7 @@ import { isVmmschedError, messageOf } from "../errors.js";
 import type { GuestKernel } from "../guest-profile.js";
 import type { Domain, DomainInfo } from "../hypervisor.js";
 import type { ConfiguredProfile } from "../plugins/configure.js";
-import type { DomainEntry } from "../snapshot/host-view.js";
+import type { DomainEntry } from "../snapshot/domain-columns.js";
 
 /** A kernel that starts up is looked at again soon, anything else ever more rarely. */
 const retryNotReadyNs = 0.5e9;

@@ -1,8 +1,8 @@
-import type { DomainInfo } from "../hypervisor.js";
 import type { DomainSnapshot, HostSnapshot, ProcessSnapshot, TaskSnapshot } from "../policy.js";
+import { domainFlags, type DomainColumns } from "./domain-columns.js";
+import type { HostColumns } from "./host-columns.js";
 import {
   holdStates,
-  nameBytes,
   taskFlags,
   taskStates,
   type HoldState,
@@ -10,30 +10,15 @@ import {
   type TaskState,
 } from "./task-columns.js";
 
-/** What the view needs to know of a domain beside its rows. */
-export interface DomainEntry {
-  readonly slot: number;
-  readonly info: DomainInfo;
-  /** Its rows are in the snapshot. */
-  readonly managed: boolean;
-  readonly cpuTimeDeltaNs: number;
-}
-
 /** A row of the columns as a policy sees it. One object a row, for ever: reading it reads shared memory. */
 class TaskView implements TaskSnapshot {
-  readonly #nameWords: Int32Array;
-  #name = "";
-  readonly #seen = new Int32Array(nameBytes / 4).fill(-1);
+  readonly #name: () => string;
 
   constructor(
     private readonly columns: TaskColumns,
     readonly row: number,
   ) {
-    this.#nameWords = new Int32Array(
-      columns.buffer,
-      columns.name.byteOffset + row * nameBytes,
-      nameBytes / 4,
-    );
+    this.#name = columns.names.reader(row, "latin1");
   }
 
   get id(): number {
@@ -64,21 +49,16 @@ class TaskView implements TaskSnapshot {
     return this.columns.flags[this.row] ?? 0;
   }
 
-  /** Decoded only when its bytes have changed. */
   get name(): string {
-    if (this.#seen.some((word, i) => word !== this.#nameWords[i])) {
-      this.#seen.set(this.#nameWords);
-      const bytes = this.columns.name.slice(this.row * nameBytes, (this.row + 1) * nameBytes);
-      const end = bytes.indexOf(0);
-      this.#name = Buffer.from(bytes.subarray(0, end < 0 ? nameBytes : end)).toString("latin1");
-    }
-    return this.#name;
+    return this.#name();
   }
 }
 
 /** A process: consecutive rows of one domain with the same process id. */
 class ProcessView implements ProcessSnapshot {
   readonly threads: TaskView[] = [];
+
+  constructor(readonly index: number) {}
 
   get pid(): number {
     return this.threads[0]?.process ?? 0;
@@ -106,80 +86,101 @@ class ProcessView implements ProcessSnapshot {
 
 class DomainView implements DomainSnapshot {
   readonly processes: ProcessView[] = [];
+  readonly #uuid: () => string;
+  readonly #name: () => string;
 
-  constructor(private readonly entry: DomainEntry) {}
+  constructor(
+    private readonly columns: DomainColumns,
+    private readonly row: number,
+  ) {
+    this.#uuid = columns.uuids.reader(row, "latin1");
+    this.#name = columns.names.reader(row, "utf8");
+  }
 
   get id(): number {
-    return this.entry.info.id;
+    return this.columns.id[this.row] ?? 0;
   }
   get uuid(): string {
-    return this.entry.info.uuid;
+    return this.#uuid();
   }
   get name(): string {
-    return this.entry.info.name;
+    return this.#name();
   }
   get managed(): boolean {
-    return this.entry.managed;
+    return this.#has(domainFlags.managed);
   }
   get paused(): boolean {
-    return this.entry.info.paused;
+    return this.#has(domainFlags.paused);
   }
   get vcpuCount(): number {
-    return this.entry.info.vcpuCount;
+    return this.columns.vcpuCount[this.row] ?? 0;
   }
   get cpuTimeNs(): number {
-    return this.entry.info.cpuTimeNs;
+    return this.columns.cpuTimeNs[this.row] ?? 0;
   }
   get cpuTimeDeltaNs(): number {
-    return this.entry.cpuTimeDeltaNs;
+    return this.columns.cpuTimeDeltaNs[this.row] ?? 0;
+  }
+
+  #has(flag: number): boolean {
+    return ((this.columns.flags[this.row] ?? 0) & flag) !== 0;
   }
 }
 
-/** The host as policies see it, laid over the columns. Its objects are used again at every update. */
+/** The host as policies see it, laid over the columns. Its objects are used again at every {@link refresh}. */
 export class HostView implements HostSnapshot {
   timeNs = 0;
   intervalNs = 0;
   readonly domains: DomainView[] = [];
   readonly #tasks: TaskView[] = [];
   readonly #processes: ProcessView[] = [];
-  readonly #domains = new Map<DomainEntry, DomainView>();
+  #processCount = 0;
+  readonly #domains: DomainView[] = [];
+  readonly #bySlot = new Map<number, DomainView>();
 
-  constructor(private readonly columns: TaskColumns) {}
+  constructor(private readonly columns: HostColumns) {}
 
-  /** Shows these domains and the first `rows` rows. */
-  update(entries: Iterable<DomainEntry>, rows: number, timeNs: number, intervalNs: number): this {
-    this.timeNs = timeNs;
-    this.intervalNs = intervalNs;
+  /** Shows what the columns hold now. */
+  refresh(): this {
+    this.timeNs = this.columns.timeNs;
+    this.intervalNs = this.columns.intervalNs;
     this.domains.length = 0;
-    const known = new Map<number, DomainView>();
-    for (const entry of entries) {
-      const view = this.#domains.get(entry) ?? new DomainView(entry);
-      this.#domains.set(entry, view);
+    this.#bySlot.clear();
+    for (let row = 0; row < this.columns.domainCount; row++) {
+      const view = (this.#domains[row] ??= new DomainView(this.columns.domains, row));
       view.processes.length = 0;
-      known.set(entry.slot, view);
+      this.#bySlot.set(this.columns.domains.slot[row] ?? -1, view);
       this.domains.push(view);
     }
-    for (const [entry] of this.#domains)
-      if (known.get(entry.slot) !== this.#domains.get(entry)) this.#domains.delete(entry);
-    this.#fillProcesses(known, rows);
+    this.#fillProcesses();
     return this;
   }
 
-  #fillProcesses(domains: ReadonlyMap<number, DomainView>, rows: number): void {
+  /** Is it an object of the present snapshot: the task of its row, or a process in it? */
+  has(target: TaskSnapshot | ProcessSnapshot): boolean {
+    if ("threads" in target) {
+      const index = target instanceof ProcessView ? target.index : -1;
+      return index >= 0 && index < this.#processCount && this.#processes[index] === target;
+    }
+    return target.row < this.columns.taskCount && this.#tasks[target.row] === target;
+  }
+
+  #fillProcesses(): void {
+    const { tasks, taskCount } = this.columns;
     let used = 0;
-    for (let row = 0; row < rows; row++) {
-      const slot = this.columns.domain[row] ?? -1;
-      const task = (this.#tasks[row] ??= new TaskView(this.columns, row));
-      const processes = domains.get(slot)?.processes;
+    for (let row = 0; row < taskCount; row++) {
+      const task = (this.#tasks[row] ??= new TaskView(tasks, row));
+      const processes = this.#bySlot.get(tasks.domain[row] ?? -1)?.processes;
       if (processes === undefined) continue;
       let process = processes.at(-1);
       if (process?.pid !== task.process || (task.flags & taskFlags.leader) !== 0) {
-        process = this.#processes[used] ??= new ProcessView();
+        process = this.#processes[used] ??= new ProcessView(used);
         used++;
         process.threads.length = 0;
         processes.push(process);
       }
       process.threads.push(task);
     }
+    this.#processCount = used;
   }
 }

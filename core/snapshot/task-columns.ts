@@ -1,3 +1,6 @@
+import { columnPlacer, type ColumnBuffer } from "./column-placer.js";
+import { TextColumn } from "./text-column.js";
+
 /** What a task is doing. The codes are array indices in the `state` column: append only. */
 export const taskStates = [
   "running",
@@ -60,7 +63,10 @@ export class TaskColumns {
   /** {@link nameBytes} bytes a row, NUL-padded. */
   readonly name: Uint8Array;
 
-  constructor(readonly buffer: SharedArrayBuffer) {
+  /** The same, as text. */
+  readonly names: TextColumn;
+
+  constructor(readonly buffer: ColumnBuffer) {
     this.capacity = Math.floor(buffer.byteLength / bytesPerTask);
     const place = columnPlacer(buffer, this.capacity);
     this.cpuTimeNs = place(Float64Array);
@@ -76,26 +82,33 @@ export class TaskColumns {
     this.state = place(Uint8Array);
     this.hold = place(Uint8Array);
     this.flags = place(Uint8Array);
+    this.names = new TextColumn(this.name, nameBytes);
   }
 
   static allocate(capacity: number): TaskColumns {
-    return new TaskColumns(new SharedArrayBuffer(capacity * bytesPerTask));
+    return new TaskColumns(new SharedArrayBuffer(TaskColumns.bytes(capacity)));
+  }
+
+  static bytes(capacity: number): number {
+    return capacity * bytesPerTask;
+  }
+
+  /** Takes over the first `rows` rows of another table. */
+  copyFrom(other: TaskColumns, rows: number): void {
+    this.cpuTimeNs.set(other.cpuTimeNs.subarray(0, rows));
+    this.cpuTimeDeltaNs.set(other.cpuTimeDeltaNs.subarray(0, rows));
+    this.startTimeNs.set(other.startTimeNs.subarray(0, rows));
+    this.address.set(other.address.subarray(0, rows));
+    this.domain.set(other.domain.subarray(0, rows));
+    this.id.set(other.id.subarray(0, rows));
+    this.process.set(other.process.subarray(0, rows));
+    this.cpu.set(other.cpu.subarray(0, rows));
+    this.priority.set(other.priority.subarray(0, rows));
+    this.name.set(other.name.subarray(0, rows * nameBytes));
+    this.state.set(other.state.subarray(0, rows));
+    this.hold.set(other.hold.subarray(0, rows));
+    this.flags.set(other.flags.subarray(0, rows));
   }
 }
 
 const bytesPerTask = 4 * 8 + 5 * 4 + nameBytes + 3;
-
-interface ColumnType<T> {
-  new (buffer: SharedArrayBuffer, at: number, length: number): T;
-  readonly BYTES_PER_ELEMENT: number;
-}
-
-/** Places columns one behind the other; widest first keeps every one aligned. */
-function columnPlacer(buffer: SharedArrayBuffer, capacity: number) {
-  let at = 0;
-  return <T>(type: ColumnType<T>, perRow = 1): T => {
-    const column = new type(buffer, at, capacity * perRow);
-    at += capacity * perRow * type.BYTES_PER_ELEMENT;
-    return column;
-  };
-}

@@ -5,7 +5,8 @@ import { Cycle } from "../../core/cycle/cycle.js";
 import type { CycleOptions } from "../../core/cycle/cycle-options.js";
 import { DomainRegistry } from "../../core/cycle/domain-registry.js";
 import { EditLog } from "../../core/cycle/edit-log.js";
-import { PolicyRunner } from "../../core/cycle/policy-runner.js";
+import { InProcessPolicies } from "../../core/policies/in-process-policies.js";
+import { HostColumns } from "../../core/snapshot/host-columns.js";
 import type { Hypervisor } from "../../core/hypervisor.js";
 import { silentLog } from "../../core/log.js";
 import type { HostSnapshot, Wish } from "../../core/policy.js";
@@ -67,7 +68,9 @@ async function measure(host: BenchHost, pause: CycleOptions["pause"], ticks: num
   const profiles = [{ name: "linux", profile: linux, options: {} }];
   using registry = new DomainRegistry(host.hypervisor, profiles, options, silentLog);
   const editLog = new EditLog(silentLog, options);
-  const cycle = new Cycle(registry, new PolicyRunner(policies, silentLog), editLog, hostClock, options);
+  const shared = HostColumns.allocate(options.maxTasks);
+  const asked = new InProcessPolicies(policies, shared, silentLog);
+  const cycle = new Cycle(registry, shared, asked, editLog, hostClock, options);
   await registry.attachAll(hostClock.nowNs());
 
   const cycleNs: number[] = [];

@@ -21,7 +21,10 @@ async function twoGuests(): Promise<ScheduledHost> {
 }
 
 const managed = (scheduled: ScheduledHost) =>
-  scheduled.cycle.host.domains.filter((domain) => domain.managed).map((domain) => domain.name);
+  scheduled.cycle
+    .view()
+    .domains.filter((domain) => domain.managed)
+    .map((domain) => domain.name);
 
 describe("the domains of a host", () => {
   it("are picked up when they appear", async () => {
@@ -110,7 +113,7 @@ describe("a domain that the configuration excludes", () => {
     });
     await scheduled.attach();
     await scheduled.run(4);
-    const view = scheduled.cycle.host.domains.find((domain) => domain.name === "left-alone");
+    const view = scheduled.cycle.view().domains.find((domain) => domain.name === "left-alone");
     assert.ok(view !== undefined && !view.managed);
     assert.ok(view.cpuTimeDeltaNs > 0);
     assert.deepEqual(managed(scheduled), ["stays"]);

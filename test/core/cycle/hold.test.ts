@@ -103,7 +103,7 @@ describe("a held process", () => {
     scheduled.decide = (host) =>
       host.domains.flatMap((domain) => domain.processes).map((target) => ({ kind: "hold", target }));
     await scheduled.run(10);
-    const [view] = scheduled.cycle.host.domains;
+    const [view] = scheduled.cycle.view().domains;
     const held =
       view?.processes.filter((process) => process.threads.some((thread) => thread.hold !== "none")) ?? [];
     assert.ok(held.length >= 5);

@@ -7,9 +7,10 @@ import { Cycle } from "../../../core/cycle/cycle.js";
 import type { CycleOptions } from "../../../core/cycle/cycle-options.js";
 import { DomainRegistry } from "../../../core/cycle/domain-registry.js";
 import { EditLog } from "../../../core/cycle/edit-log.js";
-import { PolicyRunner } from "../../../core/cycle/policy-runner.js";
 import { SchedulerLoop } from "../../../core/cycle/scheduler-loop.js";
 import type { Log, LogFields } from "../../../core/log.js";
+import { InProcessPolicies } from "../../../core/policies/in-process-policies.js";
+import { HostColumns } from "../../../core/snapshot/host-columns.js";
 import type { HostSnapshot, Wish } from "../../../core/policy.js";
 
 export const intervalNs = 50e6;
@@ -61,7 +62,9 @@ export class ScheduledHost {
     ];
     this.registry = new DomainRegistry(this.hypervisor, profiles, cycleOptions, log);
     const editLog = new EditLog(log, cycleOptions);
-    this.cycle = new Cycle(this.registry, new PolicyRunner(policies, log), editLog, clock, cycleOptions);
+    const shared = HostColumns.allocate(cycleOptions.maxTasks);
+    const asked = new InProcessPolicies(policies, shared, log);
+    this.cycle = new Cycle(this.registry, shared, asked, editLog, clock, cycleOptions);
     this.loop = new SchedulerLoop(
       this.cycle,
       this.registry,
