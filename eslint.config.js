@@ -71,6 +71,10 @@ export default defineConfig(
     except: "",
     message: "Guest profiles know vmmsched/plugin-api only.",
   }),
+  room("test/examples/guest-profiles/*", [1, 2, 3], {
+    except: "",
+    message: "Guest profiles know vmmsched/plugin-api only.",
+  }),
   room("plugins/*", [1, 2, 3], {
     except: "",
     message: "Policies know vmmsched/plugin-api only.",
@@ -82,6 +86,7 @@ export default defineConfig(
   {
     // Tests hand promises to mocha's describe and it, and look at what a type says cannot be.
     files: ["test/**"],
+    ignores: ["test/examples/**"],
     rules: {
       "@typescript-eslint/no-floating-promises": "off",
       "@typescript-eslint/no-non-null-assertion": "off",

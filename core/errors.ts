@@ -21,9 +21,18 @@ export const errorTable = {
   ERR_CONFIG_UNREADABLE: "the configuration file could not be read",
   ERR_CONFIG_INVALID: "the configuration is not valid",
   ERR_PLUGIN_INVALID: "a plugin is not valid",
+  ERR_PLUGIN_API: "a plugin is made for another version of the plugin API",
   ERR_POLICY_FAILED: "a policy failed",
   ERR_POLICY_WISH: "a policy wished something that cannot be wished",
   ERR_RUNTIME_DIRECTORY: "the runtime directory cannot be used",
+  ERR_PROFILE_FAILED: "a guest profile made a mistake",
+  ERR_PLUGIN_UNKNOWN: "there is no plugin of this name",
+  ERR_POLICY_SET_UNKNOWN: "there is no set of policies of this name",
+  ERR_CONTROL_THREAD: "the control thread has ended",
+  ERR_CONTROL_SOCKET: "the control socket could not be opened",
+  ERR_CONTROL_UNREACHABLE: "the running scheduler could not be reached",
+  ERR_CONTROL_PROTOCOL: "the control socket carried something that was not understood",
+  ERR_CONTROL_CALL: "the scheduler failed at what it was asked to do",
   ERR_USAGE: "the command line is not valid",
 } as const;
 
@@ -51,7 +60,11 @@ export function isVmmschedError(error: unknown, code?: ErrorCode): error is Vmms
   return error instanceof VmmschedError && (code === undefined || error.code === code);
 }
 
-/** What any thrown value says, for logs. */
+/** What any thrown value says, for logs. Never throws: plugins may throw what cannot be made a string. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return "something that cannot be shown";
+  }
 }

@@ -2,6 +2,7 @@ import type { Domain } from "./hypervisor.js";
 import type { GuestVa } from "./memory/address.js";
 import type { EditTransaction } from "./memory/edit-transaction.js";
 import type { SnapshotBuilder } from "./snapshot/snapshot-builder.js";
+import type { HoldState } from "./snapshot/task-columns.js";
 
 /** Something a profile can do in a guest, or the reason why it cannot. */
 export type Capability =
@@ -43,7 +44,18 @@ export type NotNow =
   | "not ours"
   | "nothing to do";
 
-/** A kernel that a profile has recognised in a domain. It lives until the domain ends or reboots. */
+/** A task that the kernel before this one held or was giving back: see {@link GuestKernel.adopt}. */
+export interface HeldTask {
+  readonly address: GuestVa;
+  readonly id: number;
+  readonly startTimeNs: number;
+  readonly hold: Exclude<HoldState, "none">;
+}
+
+/**
+ * A kernel that a profile has recognised in a domain. It lives until the domain ends or reboots, or until another
+ * version of its profile takes its place.
+ */
 export interface GuestKernel extends Disposable {
   readonly description: GuestDescription;
   /** How often the guest's lists changed under a scan, so that it started over. */
@@ -53,6 +65,11 @@ export interface GuestKernel extends Disposable {
    * Throws ERR_GUEST_CORRUPT or ERR_GUEST_PAGE_NOT_PRESENT when the lists cannot be walked, also not on a second try.
    */
   scan(into: SnapshotBuilder): void;
+  /**
+   * Takes over the holds of the kernel that served this domain before, under another version of its profile. Needed
+   * only where guest memory alone does not tell which holds are ours.
+   */
+  adopt?(held: readonly HeldTask[]): void;
   /**
    * Begins `edit` with the kernel's own address space and stages a change, after looking again at everything it depends
    * on. The caller plans twice: while the guest runs, to learn whether and where there is something to write, and again
@@ -66,7 +83,20 @@ export interface GuestProfile<Options = unknown> {
   /**
    * Looks for its kind of kernel in a running domain; undefined when there is none. Throws ERR_GUEST_NOT_READY while the
    * kernel starts (it will be asked again) and ERR_GUEST_UNSUPPORTED for a kernel it knows and cannot manage. Long work
-   * is cut into pieces by awaiting, so that other domains are served meanwhile.
+   * is cut into pieces by awaiting, so that other domains are served meanwhile. `layouts` are the profile's layout
+   * files, checked already, by their path relative to plugin.json.
    */
-  attach(domain: Domain, options: Options): Promise<GuestKernel | undefined>;
+  attach(
+    domain: Domain,
+    options: Options,
+    layouts: ReadonlyMap<string, unknown>,
+  ): Promise<GuestKernel | undefined>;
+}
+
+/**
+ * Lets everything else have its turn: the scheduler's ticks, signals, other domains. For work of more than a millisecond
+ * or two, which is cut into pieces.
+ */
+export async function othersFirst(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
 }

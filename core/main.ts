@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import "reflect-metadata";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { container as root, type DependencyContainer } from "tsyringe";
@@ -23,49 +24,76 @@ import { CycleOptions } from "./cycle/cycle-options.js";
 import { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
 import { EditLog } from "./cycle/edit-log.js";
 import { HostObserver } from "./cycle/host-observer.js";
+import { schedulerStatus, type SchedulerStatus } from "./cycle/scheduler-status.js";
 import { SchedulerLoop } from "./cycle/scheduler-loop.js";
 import { Hypervisor } from "./hypervisor.js";
 import { createLog, Log, silentLog } from "./log.js";
-import { configurePlugins } from "./plugins/configure.js";
-import { loadPlugins } from "./plugins/load.js";
+import { ControlLink } from "./control/control-link.js";
+import { threadFigures } from "./control/memory-figures.js";
+import { ProfileShelf } from "./control/profile-shelf.js";
+import { loadConfigured } from "./plugins/load-configured.js";
+import { openStaging } from "./plugins/staging.js";
 import { InProcessPolicies } from "./policies/in-process-policies.js";
 import { Policies } from "./policies/policies.js";
+import { WorkerPolicies } from "./policies/worker-policies.js";
 import { HostColumns, SharedHost } from "./snapshot/host-columns.js";
 
 /** Folder of the built program: this file lies in its core/. */
 const built = join(dirname(fileURLToPath(import.meta.url)), "..");
-const pluginFolders = [join(built, "plugins"), join(built, "guest-profiles")];
+/** Plugins that come along, and those of this machine's operator. */
+const bundledPlugins = [join(built, "plugins"), join(built, "guest-profiles")];
+const operatorsPlugins = "/etc/vmmsched/plugins";
 
 /** Guests that have just been started are not yet what they will be. */
 const simulatedHeadStartNs = 1e9;
 
 /** What a container is made of; everything else it makes itself. */
 interface Parts {
-  readonly config: LoadedConfig;
   readonly hypervisor: Hypervisor;
   readonly clock: Clock;
   readonly log: Log;
+  readonly options: CycleOptions;
+  readonly profiles: GuestProfiles;
+  readonly shared: HostColumns;
+  readonly policies: Policies;
 }
 
 /** The wiring: one container a scheduler or observer. Plugins come in as values and are never in it. */
-async function compose({ config, hypervisor, clock, log }: Parts): Promise<DependencyContainer> {
-  const { policies, profiles } = configurePlugins(await loadPlugins(pluginFolders), config);
+function compose(parts: Parts): DependencyContainer {
   const container = root.createChildContainer();
-  container.registerInstance<Hypervisor>(Hypervisor, hypervisor);
-  container.registerInstance<Clock>(Clock, clock);
-  container.registerInstance<Log>(Log, log);
-  container.registerInstance<CycleOptions>(CycleOptions, cycleOptions(config));
-  container.registerInstance<GuestProfiles>(GuestProfiles, profiles);
-  const shared = HostColumns.allocate(config.values.maxTasks);
-  container.registerInstance<HostColumns>(SharedHost, shared);
-  container.registerInstance<Policies>(Policies, new InProcessPolicies(policies, shared, log));
+  container.registerInstance<Hypervisor>(Hypervisor, parts.hypervisor);
+  container.registerInstance<Clock>(Clock, parts.clock);
+  container.registerInstance<Log>(Log, parts.log);
+  container.registerInstance<CycleOptions>(CycleOptions, parts.options);
+  container.registerInstance<GuestProfiles>(GuestProfiles, parts.profiles);
+  container.registerInstance<HostColumns>(SharedHost, parts.shared);
+  container.registerInstance<Policies>(Policies, parts.policies);
   for (const single of [DomainRegistry, EditLog, Cycle]) container.registerSingleton<object>(single);
   return container;
+}
+
+/** As {@link compose}, with plugins that live in this thread: for looking once, and for hosts in this process. */
+async function composeHere(parts: Pick<Parts, "hypervisor" | "clock" | "log">, config: LoadedConfig) {
+  using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));
+  const { policies, profiles } = await loadConfigured(config, searchPath(config), staging);
+  const shared = HostColumns.allocate(config.values.maxTasks);
+  const asked = new InProcessPolicies(policies, shared, parts.log);
+  return compose({ ...parts, options: cycleOptions(config), profiles, shared, policies: asked });
+}
+
+function searchPath(config: LoadedConfig): readonly string[] {
+  return [...bundledPlugins, operatorsPlugins, ...config.values.pluginDirectories];
 }
 
 function cycleOptions({ values }: LoadedConfig): CycleOptions {
   const { intervalMs, pause, pauseBudgetMs, maxTasks, domains } = values;
   return { intervalNs: intervalMs * 1e6, pause, pauseBudgetNs: pauseBudgetMs * 1e6, maxTasks, domains };
+}
+
+/** With `pause: early` guests wait for the policies, and no longer than they may be paused. */
+function policyDeadlineMs({ values }: LoadedConfig): number {
+  const { pause, policyDeadlineMs: deadlineMs, pauseBudgetMs } = values;
+  return pause === "early" ? Math.min(deadlineMs, pauseBudgetMs) : deadlineMs;
 }
 
 function openHypervisor(driver: DriverName): Hypervisor {
@@ -88,15 +116,57 @@ const composition: Composition = {
 
   config: loadConfig,
 
-  async scheduler(config) {
+  async scheduler(config, { dryRun }) {
     const log = createLog(config.values.log.level);
-    const hypervisor = openHypervisor(config.values.driver);
-    return (await compose({ config, hypervisor, clock: hostClock, log })).resolve(SchedulerLoop);
+    const shared = HostColumns.allocate(config.values.maxTasks);
+    const options = { ...cycleOptions(config), dryRun };
+    const policies = new WorkerPolicies(shared, policyDeadlineMs(config));
+    const profiles = new ProfileShelf();
+    let registry: DomainRegistry | undefined;
+    let scheduler: (() => SchedulerStatus) | undefined;
+    const control = new ControlLink(
+      {
+        configFile: config.source.file,
+        configText: config.source.text,
+        pluginDirectories: [...bundledPlugins, operatorsPlugins],
+        host: shared.buffers,
+        capacity: config.values.maxTasks,
+      },
+      {
+        usePolicies: (active) => policies.use(active),
+        useProfiles: (wanted) => profiles.use(wanted),
+        managedDomains: () => registry?.namesByProfile() ?? {},
+        status: () => scheduler && { status: scheduler(), figures: threadFigures() },
+        log: (level, fields, message) => log[level](fields, message),
+      },
+    );
+    try {
+      await control.open();
+      const hypervisor = openHypervisor(config.values.driver);
+      const parts = { hypervisor, clock: hostClock, log, options, shared, policies };
+      const container = compose({ ...parts, profiles: profiles.profiles });
+      registry = container.resolve(DomainRegistry);
+      profiles.changed = (present) => registry?.setProfiles(present);
+      const loop = container.resolve(SchedulerLoop);
+      const seen = [loop, container.resolve(Cycle), registry] as const;
+      scheduler = () => schedulerStatus(...seen);
+      control.lost.catch((error: unknown) => loop.fail(error));
+      return {
+        start: () => loop.start(),
+        stop: (mode) => loop.stop(mode),
+        ended: loop.ended.finally(() => control.close()),
+      };
+    } catch (error) {
+      await control.close();
+      throw error;
+    }
   },
 
   async observe(config, driver) {
     const hypervisor = openHypervisor(driver);
-    return (await compose({ config, hypervisor, clock: hostClock, log: silentLog })).resolve(HostObserver);
+    return (await composeHere({ hypervisor, clock: hostClock, log: silentLog }, config)).resolve(
+      HostObserver,
+    );
   },
 
   doctor: () => Promise.resolve(xenDoctor()),
@@ -104,12 +174,8 @@ const composition: Composition = {
   async demoHost() {
     const guests = new DemoGuests();
     const config = checkConfig(parseSource("(demo)", JSON.stringify(demoConfig), "ERR_CONFIG_INVALID"));
-    const container = await compose({
-      config,
-      hypervisor: guests.hypervisor,
-      clock: guests.clock,
-      log: silentLog,
-    });
+    const { hypervisor, clock } = guests;
+    const container = await composeHere({ hypervisor, clock, log: silentLog }, config);
     guests.advance(simulatedHeadStartNs);
     await container.resolve(DomainRegistry).attachAll(guests.clock.nowNs());
     const cycle = container.resolve(Cycle);

@@ -21,6 +21,7 @@ export type {
   GuestDescription,
   GuestKernel,
   GuestProfile,
+  HeldTask,
   NotNow,
   TaskChange,
 } from "./guest-profile.js";
@@ -38,6 +39,7 @@ export type { EditOutcome, EditTransaction } from "./memory/edit-transaction.js"
 export type { SnapshotBuilder } from "./snapshot/snapshot-builder.js";
 
 // For guest profiles: what they call.
+export { othersFirst } from "./guest-profile.js";
 export type { Frame, GuestVa } from "./memory/address.js";
 export {
   formatVa,

@@ -1,6 +1,7 @@
 /**
  * Helpers for authors: {@link testPolicy} is the contract that every policy keeps, {@link policyTable} tests what one
- * policy is about, and {@link host} builds hosts from short sketches.
+ * policy is about, {@link host} builds hosts from short sketches, and {@link testGuestProfile} is the contract of guest
+ * profiles, on machines that their author gives.
  */
 export { host, type DomainSketch, type HostSketch, type ProcessSketch } from "./testing/host.js";
 export { held } from "./testing/wishes.js";
@@ -8,3 +9,5 @@ export { randomHosts } from "./testing/random-hosts.js";
 export { heldInTurn, policyTable, type PolicyRow } from "./testing/policy-table.js";
 export { testPolicy, type PolicyTest } from "./testing/test-policy.js";
 export type { TestFramework } from "./testing/test-framework.js";
+export { testGuestProfile, type GuestProfileTest } from "./testing/test-guest-profile.js";
+export type { ExpectedTask, ProfileMachine } from "./testing/profile-trial.js";

@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
 import { messageOf } from "../errors.js";
+import { restoreStack, type StagedPlugin } from "../plugins/stage.js";
 import type { Findings } from "./check-report.js";
 import type { ContractTask, Progress } from "./contract-worker.js";
-import { withAuthorsPaths } from "./runnable-copy.js";
-import type { StagedPlugin } from "./stage.js";
+
 
 /** For the plugin and the hosts that it is shown. */
 const memoryMb = 256;
@@ -20,10 +20,11 @@ export async function checkContract(
   const failures = new Map<string, string[]>();
   const notes = new Set<string>();
   let part = "import of its entry";
-  const task: ContractTask = { entryUrl: staged.entryUrl, kind: staged.manifest.kind, options };
+  const { entryUrl, kind, layouts } = staged;
+  const task: ContractTask = { entryUrl, kind, layouts, options };
   await using trial = new Trial(task);
   const fail = (text: string) => {
-    const where = withAuthorsPaths(text, staged);
+    const where = restoreStack(text, staged);
     failures.set(where, [...(failures.get(where) ?? []), part]);
   };
   for (;;) {

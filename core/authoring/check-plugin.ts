@@ -1,13 +1,15 @@
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { readManifest, type LoadedManifest } from "../plugins/manifest.js";
+import { readPluginSource } from "../plugins/plugin-source.js";
+import { stagePlugin, type StagedPlugin } from "../plugins/stage.js";
+import { Staging } from "../plugins/staging.js";
 import { checkContract } from "./check-contract.js";
 import { problemsOf, type CheckReport, type CheckStep, type Findings } from "./check-report.js";
 import { checkOwnTests } from "./check-tests.js";
 import { checkTypes } from "./check-types.js";
 import { exampleOptions } from "./example-options.js";
-import { stagePlugin, type StagedPlugin } from "./stage.js";
 
 /** Longest times; what takes longer is taken for an endless loop. */
 export interface CheckLimits {
@@ -24,7 +26,7 @@ export const checkLimits: CheckLimits = { contractPartMs: 30_000, testsMs: 120_0
  * its own tests. Nothing of it runs in this thread.
  */
 export async function checkPlugin(folder: string, limits: CheckLimits = checkLimits): Promise<CheckReport> {
-  using staging = new StagingDirectory();
+  using staging = new Staging(mkdtempSync(join(tmpdir(), "vmmsched-check-")));
   const steps: CheckStep[] = [];
   const step = async <T extends object>(
     name: CheckStep["name"],
@@ -51,15 +53,15 @@ export async function checkPlugin(folder: string, limits: CheckLimits = checkLim
     loaded = readManifest(join(place, "plugin.json"));
     return exampleOptions(loaded);
   });
-  const staged = loaded && (await step<StagedPlugin>("code", () => stagePlugin(place, staging.path)));
+  const staged = loaded && (await step<StagedPlugin>("code", () => stagePlugin(readPluginSource(place), staging)));
   if (staged === undefined) {
     if (loaded === undefined) skip("code");
     skip("types", "contract", "tests");
   } else {
-    await step("types", () => checkTypes(place, staging.path));
+    await step("types", () => checkTypes(place, staging.directory));
     if (examples === undefined) skip("contract");
     else await step("contract", () => checkContract(staged, examples.options, limits.contractPartMs));
-    await step("tests", () => checkOwnTests(place, join(staging.path, ".tests"), limits.testsMs));
+    await step("tests", () => checkOwnTests(place, staging, limits.testsMs));
   }
   return {
     folder: place,
@@ -68,13 +70,4 @@ export async function checkPlugin(folder: string, limits: CheckLimits = checkLim
     fit: steps.every(({ result }) => result === "ok"),
     steps,
   };
-}
-
-/** A directory that is gone with the check. */
-class StagingDirectory implements Disposable {
-  readonly path = mkdtempSync(join(realpathSync(tmpdir()), "vmmsched-check-"));
-
-  [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
-  }
 }

@@ -1,21 +1,18 @@
+import { stagedName } from "../plugins/modules.js";
+import type { Staging } from "../plugins/staging.js";
 import type { Findings } from "./check-report.js";
-import { stagedName } from "./javascript.js";
+import { filesOf, isTest, runnableFiles, withAuthorsPaths } from "./plugin-files.js";
 import { runProgram } from "./run-program.js";
-import { copyRunnable, filesOf, isTest, withAuthorsPaths } from "./runnable-copy.js";
 
-/**
- * Runs the tests in a plugin's folder (`*.test.ts`, `*.test.js`) with the test runner of Node.js, in a copy of the
- * folder: the new `directory`.
- */
-export async function checkOwnTests(folder: string, directory: string, longestMs: number): Promise<Findings> {
+/** Runs the tests in a plugin's folder (`*.test.ts`, `*.test.js`) with the test runner of Node.js, in a staged copy. */
+export async function checkOwnTests(folder: string, staging: Staging, longestMs: number): Promise<Findings> {
   const tests = filesOf(folder).filter(isTest).map(stagedName);
   if (tests.length === 0)
     return { problems: [], notes: ["none; write index.test.ts (vmmsched/testing helps)"] };
-  const copy = { folder, directory };
-  copyRunnable(copy);
+  const directory = staging.write("tests", runnableFiles(folder));
   const args = ["--test", "--test-reporter=spec", ...tests];
   const { exitCode, output } = await runProgram(args, directory, longestMs);
-  const said = withAuthorsPaths(output.trim(), copy);
+  const said = withAuthorsPaths(output.trim(), folder, directory);
   if (exitCode === undefined) {
     const seconds = String(longestMs / 1000);
     return { problems: [`they did not end within ${seconds} s; what they printed:\n${said}`], notes: [] };

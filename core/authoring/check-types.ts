@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Findings } from "./check-report.js";
 import { declarations, packageRoot } from "./package.js";
 import { runProgram } from "./run-program.js";
-import { filesOf, isScript } from "./runnable-copy.js";
+import { filesOf, isScript } from "./plugin-files.js";
 
 const longestMs = 120_000;
 

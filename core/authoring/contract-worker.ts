@@ -10,6 +10,7 @@ import { profileContract } from "../testing/profile-contract.js";
 export interface ContractTask {
   readonly entryUrl: string;
   readonly kind: "policy" | "guest-profile";
+  readonly layouts: ReadonlyMap<string, unknown>;
   readonly options: readonly unknown[];
 }
 
@@ -47,7 +48,7 @@ function told(error: unknown): string {
   return own === undefined ? messageOf(error) : `${messageOf(error)}\n${own.trim()}`;
 }
 
-const { entryUrl, kind, options } = workerData as ContractTask;
+const { entryUrl, kind, layouts, options } = workerData as ContractTask;
 const directory = new URL(".", entryUrl).href;
 try {
   const { default: plugin } = (await import(entryUrl)) as { readonly default?: unknown };
@@ -57,7 +58,7 @@ try {
   for (const each of options) {
     if (kind === "policy")
       await runChecks(policyContract, { policy: plugin as Policy, options: each, samples: [], seed: 1 });
-    else await runChecks(profileContract, { profile: plugin as GuestProfile, options: each });
+    else await runChecks(profileContract, { profile: plugin as GuestProfile, options: each, layouts });
   }
 } catch (error) {
   tell({ kind: "failed", text: told(error) });

@@ -12,7 +12,7 @@ export interface ExampleOptions extends Findings {
  * that. Each is checked as an operator's options would be.
  */
 export function exampleOptions({ manifest, checkOptions }: LoadedManifest): ExampleOptions {
-  const { examples } = manifest.options as { readonly examples?: readonly unknown[] };
+  const { examples } = (manifest.options ?? {}) as { readonly examples?: readonly unknown[] };
   const options = structuredClone(examples ?? [{}]);
   const problems = options.flatMap((example, index) =>
     checkOptions(example).map(

@@ -64,7 +64,7 @@ class Kernel implements GuestKernel {
     this.description = {
       os: "unknown",
       version,
-      evidence: [],
+      evidence: ["what was found, and where"],
       capabilities: {
         hold: { can: false, why: "not written yet" },
         release: { can: false, why: "not written yet" },
@@ -131,7 +131,7 @@ class Kernel {
     this.description = {
       os: "unknown",
       version,
-      evidence: [],
+      evidence: ["what was found, and where"],
       capabilities: {
         hold: { can: false, why: "not written yet" },
         release: { can: false, why: "not written yet" },

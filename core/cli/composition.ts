@@ -8,8 +8,11 @@ export interface Composition {
   readonly version: string;
   /** Reads a configuration file, or takes the defaults. Throws ERR_CONFIG_UNREADABLE or ERR_CONFIG_INVALID. */
   config(file: string | undefined): LoadedConfig;
-  /** Everything that `run` needs, not started yet. Plugins and the hypervisor are checked here. */
-  scheduler(config: LoadedConfig): Promise<Scheduler>;
+  /**
+   * Everything that `run` needs, not started yet. Plugins and the hypervisor are checked here. A dry run decides and tells,
+   * but pauses and writes nothing.
+   */
+  scheduler(config: LoadedConfig, options: { readonly dryRun: boolean }): Promise<Scheduler>;
   /** Looks at the host through `driver` without ever writing to it. */
   observe(config: LoadedConfig, driver: DriverName): Promise<Observer>;
   doctor(): Promise<readonly Check[]>;

@@ -1,17 +1,16 @@
 import type { HoldState } from "../snapshot/task-columns.js";
 import type { DomainReport, HostReport, ProcessReport } from "./host-report.js";
+import { tableLines } from "./table.js";
 import { printable } from "./terminal.js";
 
-const headings = ["DOMAIN", "PID", "NAME", "THREADS", "STATE", "CPU-TIME", "HOLD"] as const;
+const headings = ["DOMAIN", "PID", "NAME", "THREADS", "STATE", "CPU-TIME", "HOLD"];
 /** Columns of numbers. */
-const rightAligned = new Set<string>(["PID", "THREADS", "CPU-TIME"]);
+const rightAligned = new Set(["PID", "THREADS", "CPU-TIME"]);
 
 /** A report as a table with one line a process; domains without processes tell why. */
 export function processTable(report: HostReport): string {
   const rows = report.domains.flatMap((domain) => domain.processes.map((process) => rowOf(domain, process)));
-  const table = [headings, ...rows];
-  const widths = headings.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.length === 0 ? [] : table.map((row) => line(row, widths));
+  const lines = rows.length === 0 ? [] : tableLines(headings, rows, rightAligned);
   const remarks = report.domains.filter((domain) => !domain.managed).map(remark);
   const none = report.domains.length === 0 ? ["no domains"] : [];
   return [...lines, ...remarks, ...none].map((text) => `${text}\n`).join("");
@@ -27,14 +26,6 @@ function rowOf(domain: DomainReport, process: ProcessReport): readonly string[] 
     cpuTime(process.cpuTimeNs),
     holdOf(process),
   ];
-}
-
-function line(row: readonly string[], widths: readonly number[]): string {
-  const cells = row.map((cell, column) => {
-    const width = widths[column] ?? 0;
-    return rightAligned.has(headings[column] ?? "") ? cell.padStart(width) : cell.padEnd(width);
-  });
-  return cells.join("  ").trimEnd();
 }
 
 function remark(domain: DomainReport): string {

@@ -6,6 +6,7 @@ import { doctorCommand } from "./doctor.js";
 import { pluginsCommand } from "./plugins.js";
 import { psCommand } from "./ps.js";
 import { runCommand } from "./run.js";
+import { statusCommand } from "./status.js";
 import { printable, processTerminal, wrapLines, type Terminal } from "./terminal.js";
 
 const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
@@ -33,7 +34,7 @@ export async function runCli(
     .description("Schedules processes across virtual machines, from outside of them")
     .version(composition.version)
     .addHelpText("after", examples);
-  for (const command of [runCommand, psCommand, pluginsCommand, doctorCommand, demoCommand]) {
+  for (const command of [runCommand, statusCommand, psCommand, pluginsCommand, doctorCommand, demoCommand]) {
     program.addCommand(command(composition, terminal, finish));
   }
   // addCommand leaves a command with its own settings: every one gets the program's.

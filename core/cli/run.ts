@@ -6,17 +6,20 @@ const examples = `
 SIGINT or SIGTERM releases everything that is held and ends with exit code 0; a second signal does the same
 without waiting for tasks that cannot be released at once.
 
-Example:
-  vmmsched run -c /etc/vmmsched.yaml`;
+Examples:
+  vmmsched run -c /etc/vmmsched.yaml
+  vmmsched run -c /etc/vmmsched.yaml --dry-run     what it would do`;
 
 /** `vmmsched run`: schedules until it is told to stop. */
 export const runCommand: CommandBuilder = (composition) =>
   new Command("run")
     .description("Schedule the guests' processes as the configured policies decide")
     .requiredOption("-c, --config <file>", "configuration file (YAML)")
+    .option("--dry-run", "decide and log what would be done, but pause and write nothing")
     .addHelpText("after", examples)
-    .action(async (options: { readonly config: string }) => {
-      const scheduler = await composition.scheduler(composition.config(options.config));
+    .action(async (options: { readonly config: string; readonly dryRun?: true }) => {
+      const config = composition.config(options.config);
+      const scheduler = await composition.scheduler(config, { dryRun: options.dryRun === true });
       stopOnSignals(scheduler);
       await scheduler.start();
       await scheduler.ended;

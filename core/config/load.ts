@@ -1,6 +1,15 @@
+import { dirname, resolve } from "node:path";
 import { schemaCheck } from "./schema-check.js";
+import { isSchema } from "./schema-words.js";
 import { configSchema, type Config } from "./schema.js";
-import { parseSource, readSource, type SourceDocument } from "./source-document.js";
+import {
+  parseSource,
+  readSource,
+  type DocumentPath,
+  type Problem,
+  type SourceDocument,
+} from "./source-document.js";
+import { quote } from "./wording.js";
 
 /** A configuration and the file it came from, for errors that are found later (options of plugins). */
 export interface LoadedConfig {
@@ -8,8 +17,17 @@ export interface LoadedConfig {
   readonly source: SourceDocument;
 }
 
+/** Policies that are active together. */
+export interface PolicySet {
+  readonly name: string;
+  /** Where the set stands in the configuration. */
+  readonly path: DocumentPath;
+  readonly policies: Config["policies"];
+}
+
 export const configHint = "docs/operating.md describes every option";
 
+const check = schemaCheck(configSchema);
 const codes = { unreadable: "ERR_CONFIG_UNREADABLE", invalid: "ERR_CONFIG_INVALID" } as const;
 
 /**
@@ -21,9 +39,51 @@ export function loadConfig(file: string | undefined): LoadedConfig {
   return checkConfig(source);
 }
 
-/** Checks a parsed configuration and fills in its defaults. Throws ERR_CONFIG_INVALID. */
+/**
+ * Checks a parsed configuration, fills in its defaults and makes its directories absolute: relative ones begin at the
+ * file. Throws ERR_CONFIG_INVALID.
+ */
 export function checkConfig(source: SourceDocument): LoadedConfig {
-  const problems = schemaCheck(configSchema)(source.value);
+  const problems = [...check(source.value), ...repeatedPolicies(source)];
   if (problems.length > 0) throw source.error("ERR_CONFIG_INVALID", problems, configHint);
-  return { values: source.value as Config, source };
+  const config = source.value as Config;
+  const absolute = (path: string) => resolve(dirname(source.file), path);
+  const values = {
+    ...config,
+    pluginDirectories: config.pluginDirectories.map(absolute),
+    runtimeDirectory: absolute(config.runtimeDirectory),
+    stateDirectory: absolute(config.stateDirectory),
+  };
+  return { values, source };
+}
+
+/** The policies of a configuration by the set that they belong to: `default` is what the key `policies` lists. */
+export function policySets(config: Config): readonly PolicySet[] {
+  const others = Object.entries(config.policySets);
+  return [
+    { name: "default", path: ["policies"], policies: config.policies },
+    ...others.map(([name, policies]) => ({ name, path: ["policySets", name], policies })),
+  ];
+}
+
+/** Looks at values that are not checked yet, so that these problems are told together with all others. */
+function repeatedPolicies(source: SourceDocument): readonly Problem[] {
+  const { policies, policySets: others } = isSchema(source.value) ? source.value : {};
+  const sets: (readonly [DocumentPath, unknown])[] = [
+    [["policies"], policies],
+    ...Object.entries(isSchema(others) ? others : {}).map(
+      ([name, set]) => [["policySets", name], set] as const,
+    ),
+  ];
+  return sets.flatMap(([path, set]) => {
+    const names = Array.isArray(set)
+      ? set.map((policy: unknown) => (isSchema(policy) ? policy.name : undefined))
+      : [];
+    return names.flatMap((name, index) => {
+      const first = names.indexOf(name);
+      if (typeof name !== "string" || first === index) return [];
+      const text = `policy ${quote(name)} is named a second time; first at ${source.position([...path, first, "name"])}`;
+      return [{ path: [...path, index, "name"], text: `${text}\nallowed: each policy once in a set` }];
+    });
+  });
 }

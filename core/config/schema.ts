@@ -1,25 +1,48 @@
 import type { FromSchema } from "json-schema-to-ts";
 
 const namePatterns = (description: string, value: readonly string[]) =>
-  ({ type: "array", items: { type: "string", minLength: 1 }, default: value, description }) as const;
+  ({
+    type: "array",
+    items: { type: "string", minLength: 1, expects: "a pattern of domain names, such as web-*" },
+    default: value,
+    description,
+  }) as const;
 
-const policySchema = {
-  type: "object",
-  additionalProperties: false,
-  required: ["name"],
-  properties: {
-    name: { type: "string", minLength: 1, description: "Name of the policy, as in its plugin.json" },
-    enabled: { type: "boolean", default: true },
-    options: {
-      type: "object",
-      default: {},
-      description: "The policy's own options; its plugin.json describes them",
+const directoryPath = {
+  type: "string",
+  pattern: "^[^~]",
+  expects: "a path, absolute or relative to this file (~ is not the home directory here)",
+} as const;
+
+const policiesSchema = {
+  type: "array",
+  items: {
+    type: "object",
+    additionalProperties: false,
+    required: ["name"],
+    properties: {
+      name: { type: "string", minLength: 1, description: "Name of the policy, as in its plugin.json" },
+      enabled: {
+        type: "boolean",
+        default: true,
+        description: "false: its options are checked, but it is not run until it is enabled",
+      },
+      options: {
+        type: "object",
+        default: {},
+        description: "The policy's own options; its plugin.json describes them",
+      },
     },
   },
 } as const;
 
-/** The configuration file. Everything has a default, so the empty file is valid. */
+/**
+ * The configuration file. Everything has a default, so the empty file is valid. docs/config.schema.json is this schema for
+ * editors.
+ */
 export const configSchema = {
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title: "Configuration of vmmsched",
   type: "object",
   additionalProperties: false,
   properties: {
@@ -65,14 +88,63 @@ export const configSchema = {
       type: "object",
       additionalProperties: false,
       default: {},
-      properties: { level: { enum: ["trace", "debug", "info", "warn", "error", "silent"], default: "info" } },
+      description: "What is logged",
+      properties: {
+        level: {
+          enum: ["trace", "debug", "info", "warn", "error", "silent"],
+          default: "info",
+          description: "The least important events that are still logged",
+        },
+      },
     },
-    policies: { type: "array", default: [], items: policySchema, description: "Active policies" },
+    policies: { ...policiesSchema, default: [], description: "Active policies, each at most once" },
+    policySets: {
+      type: "object",
+      default: {},
+      propertyNames: {
+        pattern: "^(?!default$)[a-z][a-z0-9-]{0,63}$",
+        expects:
+          "lower-case letters, digits and dashes, beginning with a letter, at most 64; not default, which names the policies of the key policies",
+      },
+      additionalProperties: policiesSchema,
+      description: "Other sets of policies, by names that `vmmsched plugins switch` takes",
+    },
     profiles: {
       type: "object",
       default: {},
       additionalProperties: { type: "object" },
       description: "Options of guest profiles, by the profile's name",
+    },
+    pluginDirectories: {
+      type: "array",
+      items: directoryPath,
+      default: [],
+      description:
+        "Directories with plugins, a folder each; searched after those that come along and /etc/vmmsched/plugins",
+    },
+    runtimeDirectory: {
+      ...directoryPath,
+      default: "/run/vmmsched",
+      description: "Where the control socket and the plugins in use lie while the scheduler runs",
+    },
+    stateDirectory: {
+      ...directoryPath,
+      default: "/var/lib/vmmsched",
+      description: "Where records of plugins that failed are kept",
+    },
+    policyDeadlineMs: {
+      type: "number",
+      minimum: 1,
+      maximum: 1000,
+      default: 20,
+      description: "Longest time that a tick waits for its policies",
+    },
+    policyMemoryMb: {
+      type: "integer",
+      minimum: 16,
+      maximum: 4096,
+      default: 64,
+      description: "Heap that one policy may use",
     },
   },
 } as const;

@@ -5,6 +5,8 @@ export interface CycleOptions {
   readonly pause: "late" | "early";
   readonly pauseBudgetNs: number;
   readonly maxTasks: number;
+  /** Decide and tell, but pause and write nothing. */
+  readonly dryRun?: boolean;
   readonly domains: { readonly include: readonly string[]; readonly exclude: readonly string[] };
 }
 export const CycleOptions = Symbol("CycleOptions");

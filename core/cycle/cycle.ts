@@ -5,6 +5,7 @@ import type { GuestKernel, NotNow, TaskChange } from "../guest-profile.js";
 import type { PausedDomain } from "../hypervisor.js";
 import { nullVa, type GuestVa } from "../memory/address.js";
 import { EditTransaction, type EditOutcome } from "../memory/edit-transaction.js";
+import { Log } from "../log.js";
 import { Policies, Wishes } from "../policies/policies.js";
 import { CpuTimeDeltas } from "../snapshot/cpu-time-deltas.js";
 import { type HostColumns, SharedHost } from "../snapshot/host-columns.js";
@@ -13,6 +14,7 @@ import { SnapshotBuilder } from "../snapshot/snapshot-builder.js";
 import { holdStates, type TaskColumns } from "../snapshot/task-columns.js";
 import { CycleOptions } from "./cycle-options.js";
 import { DomainRegistry } from "./domain-registry.js";
+import { DryRun } from "./dry-run.js";
 import { EditLog } from "./edit-log.js";
 import type { ManagedDomain } from "./managed-domain.js";
 import { PauseMeter } from "./pause-meter.js";
@@ -33,6 +35,7 @@ export class Cycle {
   readonly columns: TaskColumns;
   readonly pauses = new PauseMeter();
   readonly #view: HostView;
+  readonly #dryRun: DryRun | undefined;
   readonly #builder: SnapshotBuilder;
   readonly #deltas: CpuTimeDeltas;
   readonly #wishes: Wishes;
@@ -56,8 +59,10 @@ export class Cycle {
     @inject(EditLog) private readonly editLog: EditLog,
     @inject(Clock) private readonly clock: Clock,
     @inject(CycleOptions) private readonly options: CycleOptions,
+    @inject(Log) log: Log,
   ) {
     this.columns = shared.tasks;
+    if (options.dryRun === true) this.#dryRun = new DryRun(options.maxTasks, log);
     this.#view = new HostView(shared);
     this.#builder = new SnapshotBuilder(this.columns);
     this.#deltas = new CpuTimeDeltas(options.maxTasks);
@@ -71,15 +76,22 @@ export class Cycle {
     const nowNs = this.clock.nowNs();
     this.registry.refresh(nowNs);
     try {
-      if (this.options.pause === "early") this.#pauseAll();
+      if (this.options.pause === "early" && this.#dryRun === undefined) this.#pauseAll();
       this.#scan(nowNs);
       this.#decide(releaseAll);
-      this.#apply();
+      if (this.#dryRun === undefined) this.#apply();
     } finally {
       this.#resumeAll();
     }
     this.#lastTickNs = nowNs;
+    this.#dryRun?.tell(this.columns, this.#builder.rows, this.#wishes, this.registry);
     this.editLog.flush(this.columns, this.registry, this.#wishes.reasons);
+    this.#letLeave();
+  }
+
+  /** How many tasks the last tick saw. */
+  get tasks(): number {
+    return this.#builder.rows;
   }
 
   /** How many tasks are held, or on the way there or back, in the domains that the last tick could read. */
@@ -149,7 +161,26 @@ export class Cycle {
   #decide(releaseAll: boolean): void {
     if (releaseAll) this.#wishes.clear(this.#builder.rows);
     else this.policies.decide(this.#wishes);
+    this.#dropWishesOfLeaving();
     reconcile(this.columns, this.#builder.rows, this.#wishes.holds, this.#changes);
+  }
+
+  /** Where the guest profile was removed, nothing is wished any more. */
+  #dropWishesOfLeaving(): void {
+    for (let row = 0; row < this.#builder.rows; row++)
+      if (this.registry.bySlot(this.columns.domain[row] ?? -1)?.leaving === true) this.#wishes.holds[row] = 0;
+  }
+
+  /** Lets go of kernels whose profile was removed and in which, as this tick's scan saw, nothing is held any more. */
+  #letLeave(): void {
+    for (const domain of this.registry.domains)
+      if (domain.leaving && domain.managed && !this.#isHolding(domain.slot)) domain.leave();
+  }
+
+  #isHolding(slot: number): boolean {
+    for (let row = 0; row < this.#builder.rows; row++)
+      if (this.columns.domain[row] === slot && this.columns.hold[row] !== unheld) return true;
+    return false;
   }
 
   /** Changes come in row order, so those of one domain follow each other. */
@@ -168,7 +199,12 @@ export class Cycle {
     const already = this.#paused[domain.slot];
     if (already !== undefined) {
       for (let i = from; i < to; i++) this.#ready[i - from] = i;
-      this.#editPaused(kernel, already, to - from, this.#pausedSinceNs);
+      try {
+        this.#editPaused(kernel, already, to - from, this.#pausedSinceNs);
+      } catch (error) {
+        if (!isVmmschedError(error)) throw error;
+        this.editLog.failed(domain, error);
+      }
       return;
     }
     const ready = this.#prepare(domain, kernel, from, to);

@@ -5,7 +5,7 @@ import { Hypervisor, type DomainInfo } from "../hypervisor.js";
 import { Log } from "../log.js";
 import type { ConfiguredProfile } from "../plugins/configure.js";
 import { CycleOptions } from "./cycle-options.js";
-import { ManagedDomain } from "./managed-domain.js";
+import { ManagedDomain, type DomainListener } from "./managed-domain.js";
 
 export type GuestProfiles = readonly ConfiguredProfile[];
 export const GuestProfiles = Symbol("GuestProfiles");
@@ -16,11 +16,22 @@ export class DomainRegistry implements Disposable {
   readonly #bySlot: (ManagedDomain | undefined)[] = [];
   readonly #known: ManagedDomain[] = [];
   readonly #isWanted: (name: string) => boolean;
+  readonly #listener: DomainListener = {
+    statusChanged: (domain) => {
+      this.#logStatus(domain);
+    },
+    profileNotTaken: (domain, { name, version }, reason) => {
+      this.log.warn(
+        { event: "profile-not-taken", ...factsOf(domain), profile: name, version, reason },
+        `version ${version} of guest profile ${name} is not taken: ${reason}`,
+      );
+    },
+  };
 
   constructor(
     @inject(Hypervisor) private readonly hypervisor: Hypervisor,
-    @inject(GuestProfiles) private readonly profiles: GuestProfiles,
-    @inject(CycleOptions) options: CycleOptions,
+    @inject(GuestProfiles) private profiles: GuestProfiles,
+    @inject(CycleOptions) private readonly options: CycleOptions,
     @inject(Log) private readonly log: Log,
   ) {
     this.#isWanted = globs(options.domains.include, options.domains.exclude);
@@ -35,11 +46,37 @@ export class DomainRegistry implements Disposable {
     return this.#bySlot[slot];
   }
 
+  /**
+   * Between two ticks: these profiles are the ones there are, in the order in which they are asked. Domains that nobody
+   * manages are looked at again; where the profile has changed, the new version takes over as soon as it is ready; where
+   * it was removed, everything is released before the kernel is let go. The same hash means that nothing has changed.
+   */
+  setProfiles(profiles: GuestProfiles): void {
+    const before = this.profiles;
+    this.profiles = profiles;
+    if (this.#logProfiles(before)) for (const domain of this.#known) domain.setProfiles(profiles);
+  }
+
+  /** Hashes of the profiles that there are, and of older versions that still manage a domain. */
+  get profilesInUse(): ReadonlySet<string> {
+    const serving = this.#known.flatMap(({ profile }) => (profile === undefined ? [] : [profile]));
+    return new Set([...this.profiles, ...serving].map(({ hash }) => hash));
+  }
+
+  /** Names of the domains that each profile manages. */
+  namesByProfile(): Readonly<Record<string, readonly string[]>> {
+    const names: Record<string, string[]> = {};
+    for (const { profileName, info } of this.#known)
+      if (profileName !== undefined) (names[profileName] ??= []).push(info.name);
+    return names;
+  }
+
   /** Asks the hypervisor, adds and drops domains, and starts looking for kernels where none is known. */
   refresh(nowNs: number): void {
     this.#follow();
     for (const domain of this.#known) {
       domain.accountCpuTime();
+      domain.replaceWhenReady(this.options.maxTasks);
       void domain.attachWhenDue(nowNs);
     }
   }
@@ -71,9 +108,13 @@ export class DomainRegistry implements Disposable {
     let slot = this.#bySlot.indexOf(undefined);
     if (slot < 0) slot = this.#bySlot.length;
     try {
-      const domain = new ManagedDomain(slot, info, this.hypervisor.open(info.id), this.profiles, (one) => {
-        this.#logStatus(one);
-      });
+      const domain = new ManagedDomain(
+        slot,
+        info,
+        this.hypervisor.open(info.id),
+        this.profiles,
+        this.#listener,
+      );
       // Known all the same: what it uses of the host counts.
       if (!this.#isWanted(info.name)) domain.exclude();
       this.#bySlot[slot] = domain;
@@ -100,8 +141,34 @@ export class DomainRegistry implements Disposable {
     this.log.info({ event: "domain-gone", domain: name, id, uuid, how }, `domain ${how}`);
   }
 
+  /** Logs what has changed since `before`; false when nothing has, not even the order. */
+  #logProfiles(before: GuestProfiles): boolean {
+    for (const { name, version, hash } of this.profiles) {
+      const old = before.find((profile) => profile.name === name);
+      const facts = { profile: name, version };
+      if (old === undefined)
+        this.log.info({ event: "profile-added", ...facts }, `guest profile ${name} ${version} is there`);
+      else if (old.hash !== hash)
+        this.log.info(
+          { event: "profile-changed", ...facts, previous: old.version },
+          `guest profile ${name} has changed`,
+        );
+    }
+    for (const { name, version } of before) {
+      if (this.profiles.some((profile) => profile.name === name)) continue;
+      const domains = this.#known.filter((one) => one.profileName === name).map((one) => one.info.name);
+      this.log.info(
+        { event: "profile-removed", profile: name, version, domains },
+        `guest profile ${name} was removed; what is held in its domains is released`,
+      );
+    }
+    return (
+      before.length !== this.profiles.length || before.some(({ hash }, i) => hash !== this.profiles[i]?.hash)
+    );
+  }
+
   #logStatus(domain: ManagedDomain): void {
-    const facts = { domain: domain.info.name, id: domain.info.id };
+    const facts = factsOf(domain);
     if (domain.kernel === undefined) {
       this.log.warn(
         { event: "domain-unmanaged", ...facts, reason: domain.reason },
@@ -110,11 +177,16 @@ export class DomainRegistry implements Disposable {
       return;
     }
     const { os, version, buildId, evidence, capabilities } = domain.kernel.description;
+    const profile = domain.profileName;
     this.log.info(
-      { event: "domain-attached", ...facts, os, version, buildId, evidence, capabilities },
+      { event: "domain-attached", ...facts, profile, os, version, buildId, evidence, capabilities },
       `runs ${os} ${version}`,
     );
   }
+}
+
+function factsOf({ info }: ManagedDomain): { readonly domain: string; readonly id: number } {
+  return { domain: info.name, id: info.id };
 }
 
 /** Ids are used again: only with the uuid do they name a domain. */

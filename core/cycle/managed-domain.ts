@@ -3,6 +3,8 @@ import type { GuestKernel } from "../guest-profile.js";
 import type { Domain, DomainInfo } from "../hypervisor.js";
 import type { ConfiguredProfile } from "../plugins/configure.js";
 import type { DomainEntry } from "../snapshot/domain-columns.js";
+import { KernelSearch, type FoundKernel } from "./kernel-search.js";
+import { Replacement } from "./replacement.js";
 
 /** A kernel that starts up is looked at again soon, anything else ever more rarely. */
 const retryNotReadyNs = 0.5e9;
@@ -14,10 +16,17 @@ const lostAfterNs = 5e9;
 /** What a domain is to us; `unmanaged` carries the reason. */
 export type DomainStatus = "attaching" | "managed" | "unmanaged";
 
-/** Told of every change of status, to log it. */
-export type StatusListener = (domain: ManagedDomain) => void;
+/** Told of what happens to a domain, to log it. */
+export interface DomainListener {
+  statusChanged(domain: ManagedDomain): void;
+  /** A new version of its profile does not get in force; the one before goes on. */
+  profileNotTaken(domain: ManagedDomain, profile: ConfiguredProfile, reason: string): void;
+}
 
-/** One domain of the host with the kernel that was found in it. Lives until the domain ends or its id is used again. */
+/**
+ * One domain of the host with the kernel that was found in it. Lives until the domain ends or its id is used again.
+ * What is begun in the background (a search, a replacement) takes effect between two ticks only.
+ */
 export class ManagedDomain implements DomainEntry, Disposable {
   status: DomainStatus = "attaching";
   /** Why it is not managed (yet). */
@@ -25,20 +34,46 @@ export class ManagedDomain implements DomainEntry, Disposable {
   /** Its rows are in the present snapshot. */
   managed = false;
   cpuTimeDeltaNs = 0;
-  kernel: GuestKernel | undefined;
+  /** Its profile was removed: nothing is wished in it any more, and when nothing is held it is let go ({@link leave}). */
+  leaving = false;
+  #found: FoundKernel | undefined;
+  #search: KernelSearch | undefined;
+  #replacement: Replacement | undefined;
+  /** Hash of a version of its profile that was not taken, so that it is not tried again. */
+  #notTaken = "";
+  /** Name of the profile that managed it until it was removed. */
+  #removedProfile: string | undefined;
+  #excluded = false;
   #cpuTimeNs = -1;
   #failingSinceNs = -1;
   #nextAttachNs = 0;
   #retryNs = retryFirstNs;
-  #disposed = false;
 
   constructor(
     readonly slot: number,
     readonly info: DomainInfo,
     readonly domain: Domain,
-    private readonly profiles: readonly ConfiguredProfile[],
-    private readonly changed: StatusListener,
+    private profiles: readonly ConfiguredProfile[],
+    private readonly listener: DomainListener,
   ) {}
+
+  get kernel(): GuestKernel | undefined {
+    return this.#found?.kernel;
+  }
+
+  /** The profile, in the version, that manages it. */
+  get profile(): ConfiguredProfile | undefined {
+    return this.#found?.profile;
+  }
+
+  get profileName(): string | undefined {
+    return this.#found?.profile.name;
+  }
+
+  /** Somebody is looking into it in the background. */
+  get busy(): boolean {
+    return this.#search !== undefined || this.#replacement !== undefined;
+  }
 
   /** Takes over the hypervisor's accounting of the last interval. */
   accountCpuTime(): void {
@@ -48,16 +83,61 @@ export class ManagedDomain implements DomainEntry, Disposable {
 
   /** Starts looking for a kernel, if there is none and it is time to. Never throws: what goes wrong becomes the reason. */
   attachWhenDue(nowNs: number): Promise<void> | undefined {
-    if (this.kernel !== undefined || nowNs < this.#nextAttachNs || this.info.ended) return undefined;
-    this.#nextAttachNs = Number.POSITIVE_INFINITY;
-    return this.#attach(nowNs);
+    this.#search?.watch(nowNs);
+    this.#replacement?.search.watch(nowNs);
+    if (this.#found !== undefined || this.#search !== undefined) return undefined;
+    if (this.#excluded || nowNs < this.#nextAttachNs || this.info.ended) return undefined;
+    this.#search = new KernelSearch(this.domain, () => this.profiles);
+    return this.#attach(this.#search, nowNs);
   }
 
   /** The configuration leaves it alone: it is never looked into. */
   exclude(): void {
+    this.#excluded = true;
     this.status = "unmanaged";
     this.reason = "excluded by the configuration";
-    this.#nextAttachNs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Between two ticks: these profiles are the ones there are. */
+  setProfiles(profiles: readonly ConfiguredProfile[]): void {
+    this.profiles = profiles;
+    const asking = this.#search?.asking;
+    if (asking !== undefined && !profiles.some(({ hash }) => hash === asking.hash)) this.#stopSearch();
+    if (this.#found === undefined) {
+      this.#retryNs = retryFirstNs;
+      this.#nextAttachNs = 0;
+      return;
+    }
+    const { name, hash } = this.#found.profile;
+    const wanted = profiles.find((profile) => profile.name === name);
+    this.leaving = wanted === undefined;
+    if (wanted?.hash === this.#replacement?.profile.hash) return;
+    this.#stopReplacing();
+    if (wanted !== undefined && wanted.hash !== hash && wanted.hash !== this.#notTaken)
+      this.#replacement = new Replacement(wanted, this.domain);
+  }
+
+  /** Between two ticks: puts the new version of its profile in force, if it is ready. `capacity`: the most tasks there are. */
+  replaceWhenReady(capacity: number): void {
+    if (this.#found === undefined || this.#replacement === undefined) return;
+    const { profile } = this.#replacement;
+    const kernel = this.#replacement.take(this.#found.kernel, capacity);
+    if (kernel === undefined) return;
+    this.#stopReplacing();
+    if (typeof kernel === "string") {
+      this.#notTaken = profile.hash;
+      this.listener.profileNotTaken(this, profile, kernel);
+      return;
+    }
+    this.#found.kernel[Symbol.dispose]();
+    this.#setManaged({ kernel, profile });
+  }
+
+  /** Between two ticks: nothing in it is held any more, and its profile is gone. Others may look at it. */
+  leave(): void {
+    this.#removedProfile = this.profileName;
+    this.#release();
+    this.#setUnmanaged(this.#unrecognised(), 0, 0);
   }
 
   scanned(): void {
@@ -70,37 +150,33 @@ export class ManagedDomain implements DomainEntry, Disposable {
     this.managed = false;
     if (this.#failingSinceNs < 0) this.#failingSinceNs = nowNs;
     if (nowNs - this.#failingSinceNs < lostAfterNs) return;
-    this.kernel?.[Symbol.dispose]();
-    this.kernel = undefined;
-    this.#failingSinceNs = -1;
+    this.#release();
     this.#setUnmanaged(`its task lists cannot be read: ${messageOf(error)}`, nowNs, retryFirstNs);
   }
 
   [Symbol.dispose](): void {
-    this.#disposed = true;
-    this.managed = false;
-    this.kernel?.[Symbol.dispose]();
-    this.kernel = undefined;
+    this.#stopSearch();
+    this.#release();
     this.domain[Symbol.dispose]();
   }
 
-  async #attach(nowNs: number): Promise<void> {
+  async #attach(search: KernelSearch, nowNs: number): Promise<void> {
     try {
-      for (const { profile, options } of this.profiles) {
-        const kernel = await profile.attach(this.domain, options);
-        if (this.#disposed) {
-          kernel?.[Symbol.dispose]();
-          return;
-        }
-        if (kernel !== undefined) {
-          this.#setManaged(kernel);
-          return;
-        }
+      const found = await search.run();
+      if (this.#search !== search) {
+        found?.kernel[Symbol.dispose]();
+        return;
       }
-      this.#setUnmanaged("no guest profile recognises its operating system", nowNs, this.#retryNs);
+      this.#search = undefined;
+      if (found !== undefined) {
+        this.#setManaged(found);
+        return;
+      }
+      this.#setUnmanaged(this.#unrecognised(), nowNs, this.#retryNs);
       this.#retryNs = Math.min(2 * this.#retryNs, retryLongestNs);
     } catch (error) {
-      if (this.#disposed) return;
+      if (this.#search !== search) return;
+      this.#search = undefined;
       // The hypervisor lists it: it is being made, or the next list will not have it any more.
       const halfThere = isVmmschedError(error, "ERR_DOMAIN_GONE");
       const soon = halfThere || isVmmschedError(error, "ERR_GUEST_NOT_READY");
@@ -110,12 +186,42 @@ export class ManagedDomain implements DomainEntry, Disposable {
     }
   }
 
-  #setManaged(kernel: GuestKernel): void {
-    this.kernel = kernel;
+  #unrecognised(): string {
+    const name = this.#removedProfile;
+    return name === undefined || this.profiles.some((profile) => profile.name === name)
+      ? "no guest profile recognises its operating system"
+      : `its guest profile ${name} was removed`;
+  }
+
+  #stopSearch(): void {
+    this.#search?.[Symbol.dispose]();
+    this.#search = undefined;
+  }
+
+  #stopReplacing(): void {
+    this.#replacement?.[Symbol.dispose]();
+    this.#replacement = undefined;
+  }
+
+  /** Lets go of the kernel and of everything that was to come after it. */
+  #release(): void {
+    this.#stopReplacing();
+    this.#found?.kernel[Symbol.dispose]();
+    this.#found = undefined;
+    this.leaving = false;
+    this.managed = false;
+    this.#failingSinceNs = -1;
+    this.#notTaken = "";
+  }
+
+  #setManaged(found: FoundKernel): void {
+    this.#found = found;
     this.status = "managed";
     this.reason = "";
     this.#retryNs = retryFirstNs;
-    this.changed(this);
+    this.#removedProfile = undefined;
+    this.#notTaken = "";
+    this.listener.statusChanged(this);
   }
 
   #setUnmanaged(reason: string, nowNs: number, retryNs: number): void {
@@ -123,6 +229,6 @@ export class ManagedDomain implements DomainEntry, Disposable {
     this.status = "unmanaged";
     this.reason = reason;
     this.#nextAttachNs = nowNs + retryNs;
-    if (!known) this.changed(this);
+    if (!known) this.listener.statusChanged(this);
   }
 }

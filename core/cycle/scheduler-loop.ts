@@ -25,6 +25,9 @@ export type StopMode = keyof typeof patienceNs;
 export class SchedulerLoop {
   readonly ended: Promise<void>;
   #stop: StopMode | undefined;
+  #failure: unknown;
+  #ticks = 0;
+  #missedTicks = 0;
   readonly #stopping = new AbortController();
   #finish: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
@@ -42,12 +45,16 @@ export class SchedulerLoop {
     });
   }
 
+  get counts(): { readonly ticks: number; readonly missedTicks: number } {
+    return { ticks: this.#ticks, missedTicks: this.#missedTicks };
+  }
+
   /** Starts ticking. */
   async start(): Promise<void> {
-    const { intervalNs, pause } = this.options;
+    const { intervalNs, pause, dryRun = false } = this.options;
     this.log.info(
-      { event: "started", driver: this.hypervisor.name, intervalMs: intervalNs / 1e6, pause },
-      "scheduling",
+      { event: "started", driver: this.hypervisor.name, intervalMs: intervalNs / 1e6, pause, dryRun },
+      dryRun ? "deciding, without doing anything" : "scheduling",
     );
     void this.#run().then(this.#finish?.resolve, this.#finish?.reject);
     await Promise.resolve();
@@ -60,13 +67,23 @@ export class SchedulerLoop {
     return this.ended;
   }
 
+  /** Ends the loop as {@link stop} does, and then fails with this error. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
+    this.stop("graceful").catch(() => undefined);
+  }
+
   async #run(): Promise<void> {
     try {
       let dueNs = this.clock.nowNs();
       while (this.#stop === undefined) {
         this.cycle.tick();
+        this.#ticks++;
         // On a grid, so that the time a tick takes does not add up; ticks that were missed are not made up for.
-        dueNs = Math.max(dueNs + this.options.intervalNs, this.clock.nowNs());
+        const { intervalNs } = this.options;
+        const lateNs = this.clock.nowNs() - (dueNs + intervalNs);
+        if (lateNs >= intervalNs) this.#missedTicks += Math.floor(lateNs / intervalNs);
+        dueNs += intervalNs + Math.max(0, lateNs);
         // At least one turn of the event loop, so that signals and attaching get theirs.
         await this.clock.sleep(Math.max(0, dueNs - this.clock.nowNs()), this.#stopping.signal);
       }
@@ -77,10 +94,15 @@ export class SchedulerLoop {
         this.hypervisor[Symbol.dispose]();
       });
     }
+    if (this.#failure !== undefined) throw this.#failure as Error;
   }
 
   /** Throws ERR_TASKS_LEFT_HELD when something could not be let go. */
   async #releaseAll(): Promise<void> {
+    if (this.options.dryRun === true) {
+      this.log.info({ event: "stopped", left: 0 }, "nothing was done");
+      return;
+    }
     let fewest = Number.POSITIVE_INFINITY;
     let progressNs = this.clock.nowNs();
     let toLetGo = this.#release();
@@ -98,6 +120,7 @@ export class SchedulerLoop {
     const facts = {
       event: "stopped",
       left,
+      ...this.counts,
       edits: Object.fromEntries(this.editLog.totals),
       pauses: this.cycle.pauses.summary(),
     };

@@ -42,13 +42,19 @@ export class EditTransaction {
 
   /** Starts over; addresses are translated by `space`. */
   begin(space: AddressSpace): this {
+    this.forget();
     this.#space = space;
+    return this;
+  }
+
+  /** Empties it: until the next {@link begin} there is nothing to commit, and trying to throws ERR_TRANSACTION_STATE. */
+  forget(): void {
+    this.#space = undefined;
     this.#paused = undefined;
     this.#count = 0;
     this.#apicId = -1;
     this.#channel = undefined;
     this.#committed = false;
-    return this;
   }
 
   /** The 32-bit word at `va + offset` must be `value`. */

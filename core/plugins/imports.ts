@@ -2,7 +2,7 @@ import type { Import } from "es-module-lexer";
 import { isBuiltin } from "node:module";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { suggestion } from "../config/schema-check.js";
+import { suggestion } from "../config/wording.js";
 import { problemAt, type CodeProblem } from "./code-problem.js";
 import type { Manifest } from "./manifest.js";
 import type { PluginSource } from "./plugin-source.js";

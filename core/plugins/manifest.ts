@@ -1,38 +1,16 @@
-import type { FromSchema } from "json-schema-to-ts";
 import semver from "semver";
-import { checkSchema, schemaCheck, type SchemaCheck } from "../config/schema-check.js";
-import { readSource } from "../config/source-document.js";
+import { schemaCheck, type SchemaCheck } from "../config/schema-check.js";
+import { schemaFaults } from "../config/schema-soundness.js";
+import { isSchema } from "../config/schema-words.js";
+import { pointer, readSource, type Problem, type SourceDocument } from "../config/source-document.js";
+import { listed, quote } from "../config/wording.js";
+import type { VmmschedError } from "../errors.js";
+import { manifestSchema, type Manifest } from "./manifest-schema.js";
+
+export type { GuestProfileManifest, Manifest, PolicyManifest } from "./manifest-schema.js";
 
 /** Version of the interface that plugins are written against (core/plugin-api.ts); semantic versioning. */
 export const pluginApiVersion = "0.1.0";
-
-export const manifestSchema = {
-  $schema: "https://json-schema.org/draft/2020-12/schema",
-  title: "plugin.json of vmmsched",
-  type: "object",
-  additionalProperties: false,
-  required: ["kind", "name", "version", "api", "description", "entry"],
-  properties: {
-    $schema: { type: "string" },
-    kind: { enum: ["policy", "guest-profile"] },
-    name: { type: "string", pattern: "^[a-z][a-z0-9-]*$", maxLength: 64 },
-    version: { type: "string", description: "Version of the plugin (semantic versioning)" },
-    api: { type: "string", description: "Range of plugin API versions that it works with, such as ^0.1.0" },
-    description: { type: "string", minLength: 1 },
-    entry: {
-      type: "string",
-      pattern: "^(?!.*\\.\\.)[^/].*\\.[jt]s$",
-      description: "Module with the plugin as its default export, relative to plugin.json",
-    },
-    options: {
-      type: "object",
-      default: { type: "object", additionalProperties: false },
-      description: "JSON Schema of the options an operator may give; none are allowed where it is missing",
-    },
-  },
-} as const;
-
-export type Manifest = FromSchema<typeof manifestSchema>;
 
 /** A manifest that was found to be sound, with the check of its options. */
 export interface LoadedManifest {
@@ -43,28 +21,74 @@ export interface LoadedManifest {
 
 const hint = "docs/architecture.md describes plugin.json";
 const codes = { unreadable: "ERR_PLUGIN_INVALID", invalid: "ERR_PLUGIN_INVALID" } as const;
-const checkManifest = schemaCheck(manifestSchema);
+const manifestProblems = schemaCheck(manifestSchema);
 
-/** Reads a plugin.json. Throws ERR_PLUGIN_INVALID with all that is wrong at once. */
+/** Reads a plugin.json; throws as {@link checkManifest}, and ERR_PLUGIN_INVALID for a file that cannot be read. */
 export function readManifest(file: string): LoadedManifest {
-  const source = readSource(file, codes);
-  const problems = checkManifest(source.value);
-  if (problems.length > 0) throw source.error("ERR_PLUGIN_INVALID", problems, hint);
-  const manifest = source.value as Manifest;
-  const faults = [
-    ...(semver.valid(manifest.version) === null
-      ? [{ path: ["version"], text: `found "${manifest.version}", which is not a semantic version` }]
-      : []),
-    ...apiProblems(manifest.api),
-    ...checkSchema(manifest.options).map(({ path, text }) => ({ path: ["options", ...path], text })),
-  ];
-  if (faults.length > 0) throw source.error("ERR_PLUGIN_INVALID", faults, hint);
-  return { manifest, checkOptions: schemaCheck(manifest.options) };
+  return checkManifest(readSource(file, codes));
 }
 
-function apiProblems(range: string) {
-  if (semver.validRange(range) === null)
-    return [{ path: ["api"], text: `found "${range}", which is no version range` }];
-  if (semver.satisfies(pluginApiVersion, range)) return [];
-  return [{ path: ["api"], text: `it wants API ${range}; this vmmsched has ${pluginApiVersion}` }];
+/**
+ * Checks a plugin.json that is read already. Throws ERR_PLUGIN_API for a plugin that is written for another plugin API,
+ * whose manifest may then look different as well, and ERR_PLUGIN_INVALID with all that is wrong at once.
+ */
+export function checkManifest(source: SourceDocument): LoadedManifest {
+  const foreign = foreignApi(source);
+  if (foreign !== undefined) throw foreign;
+  const { value } = source;
+  const problems = firstOfEachPlace([
+    ...manifestProblems(value),
+    ...versionProblems(value),
+    ...optionsProblems(value),
+  ]);
+  if (problems.length > 0) throw source.error("ERR_PLUGIN_INVALID", problems, hint);
+  const manifest = value as Manifest;
+  return { manifest, checkOptions: optionsCheck(manifest) };
+}
+
+/** The same mistake may break both the manifest's schema and the rules of what it holds. */
+function firstOfEachPlace(problems: readonly Problem[]): readonly Problem[] {
+  const places = problems.map(({ path, text }) => (text.startsWith("missing") ? text : pointer(path)));
+  return problems.filter((_, index) => places.indexOf(places[index] ?? "") === index);
+}
+
+type Unchecked = Readonly<Partial<Record<keyof Manifest, unknown>>> | null;
+
+function foreignApi(source: SourceDocument): VmmschedError | undefined {
+  const { api, name } = (source.value as Unchecked) ?? {};
+  if (typeof api !== "string" || semver.validRange(api) === null || semver.satisfies(pluginApiVersion, api))
+    return undefined;
+  const who = typeof name === "string" ? `plugin ${quote(name)}` : "the plugin";
+  const text =
+    `${who} wants plugin API ${api}; this vmmsched has ${pluginApiVersion}\n` +
+    "the plugin is disabled; take a version of it that is made for this API";
+  return source.error("ERR_PLUGIN_API", [{ path: ["api"], text }], hint);
+}
+
+/** What JSON Schema cannot say of versions. */
+function versionProblems(value: unknown): readonly Problem[] {
+  const { version, api } = (value as Unchecked) ?? {};
+  const problems: Problem[] = [];
+  const refuse = (key: "version" | "api", found: string) => {
+    const text = `found ${quote(found)}\nallowed: ${manifestSchema.properties[key].expects}`;
+    problems.push({ path: [key], text });
+  };
+  if (typeof version === "string" && semver.valid(version) === null) refuse("version", version);
+  if (typeof api === "string" && semver.validRange(api) === null) refuse("api", api);
+  return problems;
+}
+
+function optionsProblems(value: unknown): readonly Problem[] {
+  const { options } = (value as Unchecked) ?? {};
+  if (!isSchema(options)) return [];
+  return schemaFaults(options).map(({ path, text }) => ({ path: ["options", ...path], text }));
+}
+
+function optionsCheck({ name, options }: Manifest): SchemaCheck {
+  if (options !== undefined) return schemaCheck(options);
+  return (given) => {
+    const keys = Object.keys(given as object);
+    if (keys.length === 0) return [];
+    return [{ path: [], text: `plugin ${quote(name)} takes no options; found ${listed(keys)}` }];
+  };
 }

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { codeError } from "./code-problem.js";
-import { readManifest, type LoadedManifest, type Manifest } from "./manifest.js";
+import { parseSource } from "../config/source-document.js";
+import { checkLayouts } from "./layouts.js";
+import { checkManifest, type LoadedManifest, type Manifest } from "./manifest.js";
 import { pluginModules } from "./modules.js";
 import { hashOf, manifestName, textOf, type PluginSource } from "./plugin-source.js";
 import type { Staging } from "./staging.js";
@@ -68,5 +70,9 @@ export function restoreStack(
 
 /** Manifest and layouts. */
 function checkedData(source: PluginSource): LoadedManifest & Pick<StagedPlugin, "layouts"> {
-  return { ...readManifest(join(source.folder, manifestName)), layouts: new Map() };
+  const describe = (path: string) => join(source.folder, path);
+  const text = textOf(source, manifestName) ?? "";
+  const loaded = checkManifest(parseSource(describe(manifestName), text, "ERR_PLUGIN_INVALID"));
+  const texts = new Map([...source.files.keys()].map((path) => [path, textOf(source, path) ?? ""]));
+  return { ...loaded, layouts: checkLayouts(loaded.manifest, texts, describe) };
 }

@@ -9,6 +9,7 @@ export interface ProfileOnTrial {
   readonly profile: GuestProfile;
   /** Complete, as after the defaults of its plugin.json were filled in. */
   readonly options: unknown;
+  readonly layouts: ReadonlyMap<string, unknown>;
 }
 
 const memories: readonly (readonly [title: string, contents: Contents])[] = [
@@ -21,8 +22,8 @@ const memories: readonly (readonly [title: string, contents: Contents])[] = [
 export const profileContract: readonly ContractCheck<ProfileOnTrial>[] = memories.map(
   ([title, contents]) => ({
     title,
-    async run({ profile, options }) {
-      using kernel = await attached(profile, contents, options);
+    async run(trial) {
+      using kernel = await attached(trial, contents);
       if (kernel !== undefined)
         assert.fail(
           `attach recognised ${kernel.description.os} ${kernel.description.version}; expected undefined`,
@@ -33,12 +34,11 @@ export const profileContract: readonly ContractCheck<ProfileOnTrial>[] = memorie
 );
 
 async function attached(
-  profile: GuestProfile,
+  { profile, options, layouts }: ProfileOnTrial,
   contents: Contents,
-  options: unknown,
 ): Promise<GuestKernel | undefined> {
   try {
-    return await profile.attach(foreignDomain(contents), structuredClone(options));
+    return await profile.attach(foreignDomain(contents), structuredClone(options), layouts);
   } catch (error) {
     if (isVmmschedError(error)) return undefined;
     throw new Error(`attach threw ${messageOf(error)}; expected undefined or a VmmschedError`, {

@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers/promises";
 import {
+  othersFirst,
   AddressSpace,
   VmmschedError,
   walk,
@@ -50,7 +50,7 @@ async function study(image: KernelImage): Promise<KnownKernel> {
   if (blob === undefined)
     throw new VmmschedError("ERR_GUEST_UNSUPPORTED", "the kernel's BTF is not in memory");
   const btf = new Btf(blob);
-  await setImmediate();
+  await othersFirst();
   const space = new AddressSpace(image.memory, image.paging, image.root);
   return {
     buildId: readVmcoreinfo(space, symbols)?.get("BUILD-ID") ?? "",

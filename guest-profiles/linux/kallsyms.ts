@@ -1,5 +1,4 @@
-import { setImmediate } from "node:timers/promises";
-import { vaFromBigInt, VmmschedError, type GuestVa } from "vmmsched/plugin-api";
+import { othersFirst, vaFromBigInt, VmmschedError, type GuestVa } from "vmmsched/plugin-api";
 import type { KernelImage } from "./kernel-image.js";
 
 /** Address of each wanted symbol that the kernel has: per-CPU variables as offsets into a CPU's area. */
@@ -36,7 +35,7 @@ interface KallsymsTables {
 export async function findSymbols(image: KernelImage, wanted: readonly string[]): Promise<Symbols> {
   for (const table of tokenTables(image.bytes)) {
     const tables = locate(image.bytes, table.at, table.tokens);
-    await setImmediate();
+    await othersFirst();
     if (tables !== undefined) return lookUp(image.bytes, tables, wanted);
   }
   throw new VmmschedError(
@@ -130,7 +129,7 @@ async function lookUp(bytes: Buffer, tables: KallsymsTables, wanted: readonly st
     const start = nameStart(bytes, at);
     at = start + length;
     const size = expand(bytes, start, at, tables.tokens, name);
-    if (i % namesAtOnce === namesAtOnce - 1) await setImmediate();
+    if (i % namesAtOnce === namesAtOnce - 1) await othersFirst();
     // The first character is the symbol's type.
     if (!hashes.has(hashOf(name, 1, size))) continue;
     const text = name.toString("latin1", 1, size);

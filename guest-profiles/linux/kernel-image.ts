@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers/promises";
 import {
+  othersFirst,
   pageBytes,
   presentPages,
   type Frame,
@@ -66,7 +66,7 @@ export async function readKernelImage(
   const all: PresentPage[] = [];
   for (const page of presentPages(memory, from.paging, from.root, imageFrom, imageTo)) {
     if (all.push(page) > mostPages) return undefined;
-    if (all.length % 1024 === 0) await setImmediate();
+    if (all.length % 1024 === 0) await othersFirst();
   }
   const readOnly = all.filter((page) => !page.writable && !page.executable);
   const pages = readOnly.length < fewestPages ? all : readOnly;
@@ -82,7 +82,7 @@ async function copy(
   for (let from = 0; from < pages.length; from += framesAtOnce) {
     const batch = pages.slice(from, from + framesAtOnce).map((page) => page.frame);
     memory.readFrames(batch, bytes.subarray(from * pageBytes, (from + batch.length) * pageBytes));
-    await setImmediate();
+    await othersFirst();
   }
   return new KernelImage(memory, root, paging, bytes, segmentsOf(pages));
 }

@@ -4,6 +4,7 @@ import {
   type GuestDescription,
   type GuestKernel,
   type GuestVa,
+  type HeldTask,
   type NotNow,
   type SnapshotBuilder,
   type TaskChange,
@@ -57,6 +58,14 @@ export class LinuxKernel implements GuestKernel {
         this.#restarts++;
         into.restartDomain();
       }
+    }
+  }
+
+  /** A trap in guest memory may be the guest's own freezer's: what is ours, only the kernel before this one knew. */
+  adopt(held: readonly HeldTask[]): void {
+    for (const { address, id, startTimeNs, hold } of held) {
+      const releasing = hold === "releasing";
+      this.#holds.note(address, id, startTimeNs, releasing ? "releasing" : "holding", releasing);
     }
   }
 

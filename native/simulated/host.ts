@@ -7,13 +7,17 @@ import { Random } from "./linux/random.js";
 import { OddMachine } from "./odd-machine.js";
 import { Ram } from "./ram.js";
 import type { Machine, SimulatedDomain } from "./simulated-domain.js";
+import { ToyMachine } from "./toy/machine.js";
+import type { ToyVersion } from "./toy/structures.js";
 
 /** A domain to create. */
 export interface DomainSpec {
   readonly name: string;
   readonly kind: DomainKind;
   /** @default "linux" */
-  readonly os?: "linux" | "odd";
+  readonly os?: "linux" | "toy" | "odd";
+  /** Of a toy. @default 2 */
+  readonly toyVersion?: ToyVersion;
   /** @default 1 */
   readonly vcpuCount?: number;
   /** @default 64 MiB */
@@ -157,6 +161,14 @@ export class SimulatedHost {
     return domain.machine;
   }
 
+  /** The toy in the domain of this name, to look at from inside. */
+  toy(name: string): ToyMachine {
+    const domain = this.domains.find((one) => one.name === name);
+    if (!(domain?.machine instanceof ToyMachine))
+      throw new VmmschedError("ERR_DOMAIN_GONE", `no toy domain is called ${name}`);
+    return domain.machine;
+  }
+
   /** Id of the domain of this name. */
   idOf(name: string): number {
     const domain = this.domains.find((one) => one.name === name);
@@ -199,6 +211,15 @@ export class SimulatedHost {
   #machine(spec: DomainSpec, ram: Ram, seed: number): Machine {
     const pv = spec.kind === "pv";
     if (spec.os === "odd") return new OddMachine(ram, pv, seed);
+    if (spec.os === "toy")
+      return new ToyMachine(ram, {
+        pv,
+        vcpuCount: spec.vcpuCount ?? 1,
+        seed,
+        version: spec.toyVersion ?? 2,
+        processes: spec.processes ?? [],
+        createdNs: this.#nowNs,
+      });
     return new LinuxMachine(ram, {
       hostName: spec.name,
       pv,

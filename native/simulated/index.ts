@@ -5,6 +5,7 @@ export { DemoGuests } from "./demo.js";
 export { runInRealTime } from "./real-time.js";
 export { SimulatedHypervisor } from "./hypervisor.js";
 export { LinuxMachine, type ProcessSpec, type ProcStat } from "./linux/machine.js";
+export { ToyMachine, type ToyTask } from "./toy/machine.js";
 export type { ProcEntry } from "./linux/thread.js";
 export type { Workload } from "./linux/workload.js";
 

@@ -65,12 +65,14 @@ async function measure(host: BenchHost, pause: CycleOptions["pause"], ticks: num
       .map((target) => ({ kind: "hold", target }));
   };
   const policies = [{ name: "bench", policy: { decide }, options: {} }];
-  const profiles = [{ name: "linux", profile: linux, options: {} }];
+  const profiles = [
+    { name: "linux", version: "1.0.0", hash: "linux", profile: linux, options: {}, layouts: new Map() },
+  ];
   using registry = new DomainRegistry(host.hypervisor, profiles, options, silentLog);
   const editLog = new EditLog(silentLog, options);
   const shared = HostColumns.allocate(options.maxTasks);
   const asked = new InProcessPolicies(policies, shared, silentLog);
-  const cycle = new Cycle(registry, shared, asked, editLog, hostClock, options);
+  const cycle = new Cycle(registry, shared, asked, editLog, hostClock, options, silentLog);
   await registry.attachAll(hostClock.nowNs());
 
   const cycleNs: number[] = [];

@@ -1,7 +1,13 @@
 import "reflect-metadata";
 import { setImmediate } from "node:timers/promises";
 import linux from "../../../guest-profiles/linux/index.js";
-import { SimulatedHost, SimulatedHypervisor, type DomainSpec } from "../../../native/simulated/index.js";
+import {
+  LinuxMachine,
+  SimulatedHost,
+  SimulatedHypervisor,
+  ToyMachine,
+  type DomainSpec,
+} from "../../../native/simulated/index.js";
 import type { Clock } from "../../../core/clock.js";
 import { Cycle } from "../../../core/cycle/cycle.js";
 import type { CycleOptions } from "../../../core/cycle/cycle-options.js";
@@ -11,9 +17,19 @@ import { SchedulerLoop } from "../../../core/cycle/scheduler-loop.js";
 import type { Log, LogFields } from "../../../core/log.js";
 import { InProcessPolicies } from "../../../core/policies/in-process-policies.js";
 import { HostColumns } from "../../../core/snapshot/host-columns.js";
+import type { ConfiguredProfile } from "../../../core/plugins/configure.js";
 import type { HostSnapshot, Wish } from "../../../core/policy.js";
 
 export const intervalNs = 50e6;
+
+export const linuxProfile: ConfiguredProfile = {
+  name: "linux",
+  version: "1.0.0",
+  hash: "linux",
+  profile: linux,
+  options: {},
+  layouts: new Map(),
+};
 
 export interface ScheduledHostOptions {
   readonly domains: readonly DomainSpec[];
@@ -21,6 +37,8 @@ export interface ScheduledHostOptions {
   readonly lockProbability?: number;
   readonly pause?: CycleOptions["pause"];
   readonly exclude?: readonly string[];
+  /** Default: {@link linuxProfile}. */
+  readonly profiles?: readonly ConfiguredProfile[];
   /** Below 0: one edit a domain in each tick, as when every edit takes longer than the budget. */
   readonly pauseBudgetNs?: number;
 }
@@ -56,7 +74,7 @@ export class ScheduledHost {
         await setImmediate();
       },
     };
-    const profiles = [{ name: "linux", profile: linux, options: {} }];
+    const profiles = options.profiles ?? [linuxProfile];
     const policies = [
       { name: "test", policy: { decide: (host: HostSnapshot) => this.decide(host) }, options: {} },
     ];
@@ -64,7 +82,7 @@ export class ScheduledHost {
     const editLog = new EditLog(log, cycleOptions);
     const shared = HostColumns.allocate(cycleOptions.maxTasks);
     const asked = new InProcessPolicies(policies, shared, log);
-    this.cycle = new Cycle(this.registry, shared, asked, editLog, clock, cycleOptions);
+    this.cycle = new Cycle(this.registry, shared, asked, editLog, clock, cycleOptions, log);
     this.loop = new SchedulerLoop(
       this.cycle,
       this.registry,
@@ -85,7 +103,8 @@ export class ScheduledHost {
 
   /** Lets every attempt to find a kernel that is under way come to its end, while no time passes. */
   async settle(): Promise<void> {
-    while (this.registry.domains.some((domain) => domain.status === "attaching")) await setImmediate();
+    do await setImmediate();
+    while (this.registry.domains.some((domain) => domain.status === "attaching"));
   }
 
   /** Lets this many intervals pass, with a tick after each. */
@@ -99,6 +118,11 @@ export class ScheduledHost {
 
   /** CPU time that the guest has accounted to all threads of the process of this name. */
   cpuTimeNs(domain: string, comm: string): number {
+    const toy = this.#toy(domain)?.tasks();
+    if (toy !== undefined) {
+      const leaders = toy.filter((task) => task.name === comm).map((task) => task.process);
+      return toy.reduce((sum, task) => sum + (leaders.includes(task.process) ? task.cpuTimeNs : 0), 0);
+    }
     const guest = this.host.guest(domain);
     const entries = guest.processes();
     const leaders = entries.filter((entry) => entry.comm === comm).map((entry) => entry.tgid);
@@ -116,8 +140,15 @@ export class ScheduledHost {
 
   complaints(): readonly string[] {
     return this.host.domains.flatMap(({ name, machine }) =>
-      "console" in machine ? this.host.guest(name).console.complaints.map((text) => `${name}: ${text}`) : [],
+      machine instanceof LinuxMachine || machine instanceof ToyMachine
+        ? machine.console.complaints.map((text) => `${name}: ${text}`)
+        : [],
     );
+  }
+
+  #toy(name: string): ToyMachine | undefined {
+    const machine = this.host.domains.find((domain) => domain.name === name)?.machine;
+    return machine instanceof ToyMachine ? machine : undefined;
   }
 
   events(event: string): readonly LogFields[] {

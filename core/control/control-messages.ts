@@ -1,0 +1,50 @@
+import type { SchedulerStatus } from "../cycle/scheduler-status.js";
+import type { LogFields, LogLevel } from "../log.js";
+import type { ActivePolicy } from "../policies/worker-policies.js";
+import type { ThreadFigures } from "./memory-figures.js";
+import type { HostBuffers } from "../snapshot/host-columns.js";
+
+/** What the control thread is started with. */
+export interface ControlThreadData {
+  /** The configuration's file, and the text that was read from it. */
+  readonly configFile: string;
+  readonly configText: string;
+  /** Searched before what the configuration names. */
+  readonly pluginDirectories: readonly string[];
+  readonly host: HostBuffers;
+  /** Tasks that a snapshot has room for. */
+  readonly capacity: number;
+}
+
+/** A guest profile that is ready to be imported by the thread that reads guests. */
+export interface ProfileToUse {
+  readonly name: string;
+  readonly version: string;
+  /** Of code, layouts and options: the same hash is the same profile. */
+  readonly hash: string;
+  readonly entryUrl: string;
+  readonly options: unknown;
+  readonly layouts: ReadonlyMap<string, unknown>;
+}
+
+/** What the thread of the cycle serves: each between two ticks. */
+export interface CycleThreadCalls {
+  /** From the next tick on, these policies are asked. */
+  usePolicies(active: readonly ActivePolicy[]): void;
+  /** From the next tick on, these profiles are there. Returns why some cannot be; of those, the version before goes on. */
+  useProfiles(profiles: readonly ProfileToUse[]): Promise<Readonly<Record<string, string>>>;
+  /** Names of the domains that each profile manages. */
+  managedDomains(): Readonly<Record<string, readonly string[]>>;
+  /** Undefined before the first tick. */
+  status(): { readonly status: SchedulerStatus; readonly figures: ThreadFigures } | undefined;
+  log(level: Exclude<LogLevel, "silent">, fields: LogFields, message: string): void;
+  [call: string]: (...args: never[]) => unknown;
+}
+
+/** What the control thread serves. */
+export interface ControlThreadCalls {
+  /** Reads and checks everything, and starts the policies. Throws what is wrong with the configuration or its plugins. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+  [call: string]: (...args: never[]) => unknown;
+}

@@ -1,0 +1,242 @@
+import { configHint, checkConfig, policySets, type LoadedConfig } from "../config/load.js";
+import { parseSource } from "../config/source-document.js";
+import { isVmmschedError, messageOf } from "../errors.js";
+import type { Log } from "../log.js";
+import { effective, hashOfEffective, type Effective, type EffectivePlugin } from "../plugins/configure.js";
+import { noOverrides, type Overrides } from "../plugins/overrides.js";
+import { PluginLibrary } from "../plugins/library.js";
+import type { LibraryChange } from "../plugins/library-change.js";
+import type { StagedPlugin } from "../plugins/stage.js";
+import { openStaging, type Staging } from "../plugins/staging.js";
+import type { PolicySpec } from "../policies/policy-worker.js";
+import { Supervisor } from "../policies/supervisor.js";
+import { ConfigWatch } from "./config-watch.js";
+import type { ControlThreadData, CycleThreadCalls, ProfileToUse } from "./control-messages.js";
+import { OperatorControl } from "./operator-control.js";
+import { pluginsCalls, statusCalls } from "./socket/control-calls.js";
+import { openControlServer, type ControlServer } from "./socket/server.js";
+import type { ThreadLink } from "./thread-link.js";
+
+/** A policy that owes an answer for this long hangs. */
+const hangMs = 1_000;
+
+/**
+ * Keeps what runs in step with what is wished to run: the configuration, the plugins on disk and the operators' commands
+ * come in, and threads for policies, profiles for the cycle and words in the log go out. One change after the other.
+ */
+export class ControlPlane {
+  #config: LoadedConfig;
+  #overrides = noOverrides;
+  #effective: Effective = { policies: [], profiles: [], problems: [] };
+  /** Why a profile cannot be used, by name, from the thread that tried. */
+  #profileProblems: Readonly<Record<string, string>> = {};
+  readonly #supervisor: Supervisor;
+  #staging: Staging | undefined;
+  #library: PluginLibrary | undefined;
+  #configWatch: ConfigWatch | undefined;
+  #server: ControlServer | undefined;
+  #changes: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly data: ControlThreadData,
+    private readonly cycle: ThreadLink<CycleThreadCalls>,
+    private readonly log: Log,
+  ) {
+    this.#config = checkConfig(parseSource(data.configFile, data.configText, "ERR_CONFIG_INVALID"));
+    this.#supervisor = new Supervisor({
+      settings: { host: data.host, capacity: data.capacity, memoryMb: this.#config.values.policyMemoryMb },
+      log,
+      hangMs: Math.max(hangMs, 5 * this.#config.values.policyDeadlineMs),
+      keepFault: () => undefined,
+      publish: async (active) => {
+        await cycle.call("usePolicies", [active]);
+      },
+    });
+  }
+
+  get config(): LoadedConfig {
+    return this.#config;
+  }
+  get overrides(): Overrides {
+    return this.#overrides;
+  }
+  get effective(): Effective {
+    return this.#effective;
+  }
+  get library(): Pick<PluginLibrary, "entries" | "plugins"> {
+    return this.#library ?? { entries: [], plugins: new Map() };
+  }
+  get supervisor(): Pick<Supervisor, "status" | "retry"> {
+    return this.#supervisor;
+  }
+  get profileProblems(): Readonly<Record<string, string>> {
+    return this.#profileProblems;
+  }
+
+  /** Throws what is wrong with the configuration, its directories or the plugins that it names. */
+  async open(): Promise<void> {
+    const { values } = this.#config;
+    this.#staging = openStaging(values.runtimeDirectory);
+    this.#library = new PluginLibrary({
+      directories: this.#searchPath(),
+      staging: this.#staging,
+      inUse: () => this.#staged(),
+      changed: (change) => void this.change(() => this.#libraryChanged(change)),
+    });
+    this.#library.open();
+    for (const notice of this.#library.notices) this.log.warn({ event: "plugin-notice" }, notice);
+    this.#refuseBroken();
+    const wanted = effective(this.#config, this.#library.plugins, this.#overrides);
+    if (wanted.problems.length > 0)
+      throw this.#config.source.error("ERR_CONFIG_INVALID", wanted.problems, configHint);
+    const operators = new OperatorControl(this, this.cycle);
+    const calls = { ...pluginsCalls(operators), ...statusCalls(operators) };
+    this.#server = await openControlServer(values.runtimeDirectory, calls, this.log);
+    await this.#follow(wanted);
+    this.#configWatch = new ConfigWatch(this.data.configFile, this.data.configText, {
+      changed: (config) => void this.change(() => this.#configChanged(config)),
+      refused: (error) => {
+        this.log.error({ event: "config-refused", error: error.message }, "the configuration before goes on");
+      },
+    });
+    await this.#configWatch.ready();
+  }
+
+  async close(): Promise<void> {
+    this.#server?.[Symbol.dispose]();
+    await this.#configWatch?.close();
+    this.#library?.[Symbol.dispose]();
+    await this.#changes;
+    await this.#supervisor.close();
+    this.#staging?.[Symbol.dispose]();
+  }
+
+  /** Makes a change when those before it are done. Rejects with what it throws; the next one is made all the same. */
+  change<Result>(make: () => Promise<Result>): Promise<Result> {
+    const made = this.#changes.then(make);
+    this.#changes = made.catch((error: unknown) => {
+      if (!isVmmschedError(error)) this.log.error({ event: "change-failed" }, messageOf(error));
+    });
+    return made;
+  }
+
+  /** Puts other overrides in force. Throws ERR_CONFIG_INVALID, and then nothing has changed. */
+  async override(overrides: Overrides): Promise<void> {
+    const wanted = effective(this.#config, this.library.plugins, overrides);
+    const known = new Set(this.#effective.problems.map(({ plugin }) => plugin));
+    const fresh = wanted.problems.filter(({ plugin }) => !known.has(plugin));
+    if (fresh.length > 0) throw this.#config.source.error("ERR_CONFIG_INVALID", fresh, configHint);
+    this.#overrides = overrides;
+    await this.#follow(wanted);
+  }
+
+  async #configChanged(config: LoadedConfig): Promise<void> {
+    const wanted = effective(config, this.library.plugins, this.#overrides);
+    if (wanted.problems.length > 0) {
+      const { message } = config.source.error("ERR_CONFIG_INVALID", wanted.problems, configHint);
+      this.log.error({ event: "config-refused", error: message }, "the configuration before goes on");
+      return;
+    }
+    const before = this.#config;
+    this.#config = config;
+    if (!policySets(config.values).some(({ name }) => name === this.#overrides.set)) {
+      this.log.warn({ event: "policy-set-gone", set: this.#overrides.set }, "back to the default set");
+      this.#overrides = noOverrides;
+    }
+    this.#library?.setDirectories(this.#searchPath());
+    const fixed = changedAtStartOnly(before, config);
+    this.log.info(
+      { event: "config-changed", ...(fixed.length > 0 ? { atNextStart: fixed } : {}) },
+      "configuration read",
+    );
+    await this.#follow(effective(config, this.library.plugins, this.#overrides));
+  }
+
+  async #libraryChanged(change: LibraryChange): Promise<void> {
+    for (const notice of change.notices) this.log.warn({ event: "plugin-notice" }, notice);
+    for (const { name, folder, problem, inForce } of change.refused) {
+      const facts = {
+        event: "plugin-refused",
+        plugin: name,
+        folder,
+        error: problem.message,
+        inForce: inForce?.version,
+      };
+      this.log.error(facts, inForce === undefined ? "a plugin is not valid" : "the version before goes on");
+    }
+    const wanted = effective(this.#config, this.library.plugins, this.#overrides);
+    await this.#follow({ ...wanted, ...this.#keptDespite(wanted) });
+  }
+
+  /** Where a new version of a plugin does not take its configured options any more, the one that runs goes on. */
+  #keptDespite({ policies, profiles, problems }: Effective): Pick<Effective, "policies" | "profiles"> {
+    const stuck = new Set(
+      problems.map(({ plugin }) => plugin).filter((name) => this.library.plugins.has(name)),
+    );
+    for (const { plugin, text } of problems) {
+      if (stuck.has(plugin) && !this.#effective.problems.some((known) => known.plugin === plugin))
+        this.log.error(
+          { event: "plugin-refused", plugin, error: text },
+          "it does not take its configured options",
+        );
+    }
+    const kept = (before: readonly EffectivePlugin[]) =>
+      before.filter(({ plugin }) => stuck.has(plugin.name));
+    return {
+      policies: [...policies, ...kept(this.#effective.policies)],
+      profiles: [...profiles, ...kept(this.#effective.profiles)],
+    };
+  }
+
+  async #follow(wanted: Effective): Promise<void> {
+    const before = this.#effective;
+    this.#effective = wanted;
+    const profiles = wanted.profiles.map(profileToUse);
+    const known = new Set(before.profiles.map((each) => profileToUse(each).hash));
+    const profilesChanged = profiles.length !== known.size || profiles.some(({ hash }) => !known.has(hash));
+    if (profilesChanged) this.#profileProblems = await this.cycle.call("useProfiles", [profiles]);
+    await this.#supervisor.want(wanted.policies.map(policySpec));
+  }
+
+  /** A plugin that the configuration names and that cannot be used is told by what is wrong with it. */
+  #refuseBroken(): void {
+    const { values } = this.#config;
+    const named = new Set(policySets(values).flatMap(({ policies }) => policies.map(({ name }) => name)));
+    for (const { name, folder, problem } of this.library.entries) {
+      if (problem === undefined) continue;
+      if (named.has(name) && !this.library.plugins.has(name)) throw problem;
+      this.log.error(
+        { event: "plugin-refused", plugin: name, folder, error: problem.message },
+        "a plugin is not valid",
+      );
+    }
+  }
+
+  #searchPath(): readonly string[] {
+    return [...this.data.pluginDirectories, ...this.#config.values.pluginDirectories];
+  }
+
+  /** Versions that run, or may be fallen back to. */
+  #staged(): readonly StagedPlugin[] {
+    const { policies, profiles } = this.#effective;
+    return [...policies, ...profiles].map(({ plugin }) => plugin).concat(this.#supervisor.plugins);
+  }
+}
+
+function policySpec(effective: EffectivePlugin): PolicySpec {
+  return { ...effective, key: hashOfEffective(effective) };
+}
+
+function profileToUse(effective: EffectivePlugin): ProfileToUse {
+  const { name, version, entryUrl, layouts } = effective.plugin;
+  return { name, version, hash: hashOfEffective(effective), entryUrl, options: effective.options, layouts };
+}
+
+/** Keys that have changed and are read at the start only. */
+function changedAtStartOnly(before: LoadedConfig, after: LoadedConfig): readonly string[] {
+  const live = new Set(["policies", "policySets", "profiles", "pluginDirectories"]);
+  const names = Object.keys(after.values) as (keyof LoadedConfig["values"])[];
+  return names.filter(
+    (name) => !live.has(name) && JSON.stringify(before.values[name]) !== JSON.stringify(after.values[name]),
+  );
+}

@@ -1,0 +1,31 @@
+/** The thread that owns everything around the cycle: configuration, plugins, the policies' threads, the control socket. */
+import { parentPort, workerData } from "node:worker_threads";
+import type { Log } from "../log.js";
+import type { ControlThreadCalls, ControlThreadData, CycleThreadCalls } from "./control-messages.js";
+import { ControlPlane } from "./control-plane.js";
+import { ThreadLink } from "./thread-link.js";
+
+if (parentPort === null) throw new Error("control-thread runs as a worker");
+const port = parentPort;
+
+const calls: ControlThreadCalls = {
+  open: () => plane.open(),
+  close: () => plane.close(),
+};
+const cycle = new ThreadLink<CycleThreadCalls>(port, calls);
+
+/** All lines go through the thread of the cycle: one thread writes, and in the order in which things happened. */
+const write =
+  (level: Parameters<CycleThreadCalls["log"]>[0]): Log[typeof level] =>
+  (fields, message) => {
+    cycle.tell("log", [level, fields, message]);
+  };
+const log: Log = {
+  trace: write("trace"),
+  debug: write("debug"),
+  info: write("info"),
+  warn: write("warn"),
+  error: write("error"),
+};
+
+const plane = new ControlPlane(workerData as ControlThreadData, cycle, log);

@@ -1,0 +1,46 @@
+import { configHint, type LoadedConfig } from "../config/load.js";
+import { effective, hashOfEffective, type ConfiguredPolicy, type ConfiguredProfile } from "./configure.js";
+import { PluginLibrary } from "./library.js";
+import { loadPolicy } from "./load-policy.js";
+import { loadProfile } from "./load-profile.js";
+import { noOverrides } from "./overrides.js";
+import type { Staging } from "./staging.js";
+
+export interface LoadedPlugins {
+  readonly policies: readonly ConfiguredPolicy[];
+  readonly profiles: readonly ConfiguredProfile[];
+}
+
+/**
+ * Loads what a configuration uses of the plugins in these directories into this thread, once and for good: for commands
+ * that look once, and for hosts that live in this process. Throws ERR_CONFIG_INVALID and ERR_PLUGIN_INVALID.
+ */
+export async function loadConfigured(
+  config: LoadedConfig,
+  directories: readonly string[],
+  staging: Staging,
+): Promise<LoadedPlugins> {
+  using library = new PluginLibrary({ directories, staging });
+  library.open();
+  const { policies, profiles, problems } = effective(config, library.plugins, noOverrides);
+  if (problems.length > 0) throw config.source.error("ERR_CONFIG_INVALID", problems, configHint);
+  return {
+    policies: await Promise.all(
+      policies.map(async ({ plugin, options }) => ({
+        name: plugin.name,
+        policy: await loadPolicy(plugin),
+        options,
+      })),
+    ),
+    profiles: await Promise.all(
+      profiles.map(async (each) => ({
+        name: each.plugin.name,
+        version: each.plugin.version,
+        hash: hashOfEffective(each),
+        profile: await loadProfile(each.plugin),
+        options: each.options,
+        layouts: each.plugin.layouts,
+      })),
+    ),
+  };
+}

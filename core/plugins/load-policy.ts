@@ -1,0 +1,25 @@
+import { VmmschedError, messageOf } from "../errors.js";
+import type { Policy } from "../policy.js";
+import type { StagedPlugin } from "./stage.js";
+
+/** Imports a staged policy into this thread. Throws ERR_PLUGIN_INVALID. */
+export async function loadPolicy({
+  name,
+  entryUrl,
+}: Pick<StagedPlugin, "name" | "entryUrl">): Promise<Policy> {
+  try {
+    const module = (await import(entryUrl)) as { readonly default?: unknown };
+    const policy = module.default;
+    if (
+      typeof policy === "object" &&
+      policy !== null &&
+      "decide" in policy &&
+      typeof policy.decide === "function"
+    )
+      return policy as Policy;
+    throw new TypeError("its default export has no function decide, as a policy's must");
+  } catch (error) {
+    const message = `policy ${name} could not be loaded: ${messageOf(error)}`;
+    throw new VmmschedError("ERR_PLUGIN_INVALID", message, { plugin: name }, { cause: error });
+  }
+}
