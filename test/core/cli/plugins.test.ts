@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { schemaCheck } from "../../../core/config/schema-check.js";
-import { pluginsCalls } from "../../../core/control/control-calls.js";
-import { pluginsOutputSchema, type PluginReport } from "../../../core/control/plugin-report.js";
+import { pluginsCalls } from "../../../core/control/socket/control-calls.js";
+import { pluginsOutputSchema, type PluginReport } from "../../../core/control/socket/plugin-report.js";
 import { readInRepository } from "../../repository.js";
-import { ControlPlace } from "../control/control-place.js";
-import { ScriptedPlugins } from "../control/scripted-plugins.js";
+import { ControlPlace } from "../control/socket/control-place.js";
+import { ScriptedPlugins } from "../control/socket/scripted-plugins.js";
 import { runWith } from "./command-line.js";
 
 const idleOnly: PluginReport = {

@@ -5,10 +5,10 @@ import { readdirSync } from "node:fs";
 import { PassThrough, Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { connectControl } from "../../../core/control/client.js";
-import { longestRequestBytes } from "../../../core/control/protocol.js";
-import { mostConnections } from "../../../core/control/server.js";
-import { VmmschedError } from "../../../core/errors.js";
+import { connectControl } from "../../../../core/control/socket/client.js";
+import { longestRequestBytes } from "../../../../core/control/socket/protocol.js";
+import { mostConnections } from "../../../../core/control/socket/server.js";
+import { VmmschedError } from "../../../../core/errors.js";
 import { ControlPlace, gate, openSockets, until, type RawClient } from "./control-place.js";
 
 const echo = { echo: (args: object) => args };

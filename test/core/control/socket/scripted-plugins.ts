@@ -1,9 +1,9 @@
-import type { PluginListReport, PluginReport } from "../../../core/control/plugin-report.js";
+import type { PluginListReport, PluginReport } from "../../../../core/control/socket/plugin-report.js";
 import {
   unknownPlugin,
   unknownPolicySet,
   type PluginsControl,
-} from "../../../core/control/plugins-control.js";
+} from "../../../../core/control/socket/plugins-control.js";
 
 /** The other side of the control socket: it knows these plugins and sets, and notes what it was asked for. */
 export class ScriptedPlugins implements PluginsControl {

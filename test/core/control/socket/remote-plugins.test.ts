@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { connectControl, type ControlClient } from "../../../core/control/client.js";
-import { pluginsCalls } from "../../../core/control/control-calls.js";
-import type { PluginReport } from "../../../core/control/plugin-report.js";
-import { remotePlugins } from "../../../core/control/remote-plugins.js";
+import { connectControl, type ControlClient } from "../../../../core/control/socket/client.js";
+import { pluginsCalls } from "../../../../core/control/socket/control-calls.js";
+import type { PluginReport } from "../../../../core/control/socket/plugin-report.js";
+import { remotePlugins } from "../../../../core/control/socket/remote-plugins.js";
 import { ControlPlace } from "./control-place.js";
 import { ScriptedPlugins } from "./scripted-plugins.js";
 

@@ -14,10 +14,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { connectControl } from "../../../core/control/client.js";
-import { openControlServer } from "../../../core/control/server.js";
-import { isVmmschedError } from "../../../core/errors.js";
-import { silentLog } from "../../../core/log.js";
+import { connectControl } from "../../../../core/control/socket/client.js";
+import { openControlServer } from "../../../../core/control/socket/server.js";
+import { isVmmschedError } from "../../../../core/errors.js";
+import { silentLog } from "../../../../core/log.js";
 import { ControlPlace } from "./control-place.js";
 
 const permissions = (path: string) => (lstatSync(path).mode & 0o777).toString(8);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LineSplitter } from "../../../core/control/line-splitter.js";
+import { LineSplitter } from "../../../../core/control/socket/line-splitter.js";
 
 function split(longestBytes: number, ...chunks: string[]): readonly [lines: string[], rest: string] {
   const splitter = new LineSplitter(longestBytes);

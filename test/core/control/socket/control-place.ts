@@ -3,9 +3,9 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ControlCalls } from "../../../core/control/control-calls.js";
-import { openControlServer, type ControlServer } from "../../../core/control/server.js";
-import { silentLog } from "../../../core/log.js";
+import type { ControlCalls } from "../../../../core/control/socket/control-calls.js";
+import { openControlServer, type ControlServer } from "../../../../core/control/socket/server.js";
+import { silentLog } from "../../../../core/log.js";
 
 /** A directory for one test, gone at its end with all that is in it. */
 export class ControlPlace implements Disposable {

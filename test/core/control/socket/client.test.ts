@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
-import { connectControl } from "../../../core/control/client.js";
+import { connectControl } from "../../../../core/control/socket/client.js";
 import { ControlPlace } from "./control-place.js";
 
 const root = process.geteuid?.() === 0;
@@ -57,7 +57,7 @@ describe("a control client", () => {
     await place.serve({ who: () => "me" });
     // Loaded as root: the modules may lie where only root may read.
     const script = `
-      const { connectControl } = await import(${JSON.stringify(import.meta.resolve("../../../core/control/client.js"))});
+      const { connectControl } = await import(${JSON.stringify(import.meta.resolve("../../../../core/control/socket/client.js"))});
       process.setgroups([]); process.setgid(${nobody}); process.setuid(${nobody});
       await connectControl(${JSON.stringify(place.socket)}).then(() => console.log("connected"), (e) => console.log(e.message));
       process.exit();`;
