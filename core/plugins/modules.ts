@@ -88,7 +88,7 @@ function readModule(source: PluginSource, kind: Manifest["kind"], path: string):
 }
 
 /** `x.ts` is staged as `x.js`; of a specifier that may be in quotes, nothing else changes. */
-function stagedName(path: string): string {
+export function stagedName(path: string): string {
   return path.replace(/\.ts(["'`]?\s*)$/, ".js$1");
 }
 

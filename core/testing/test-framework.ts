@@ -1,7 +1,7 @@
 /** What a test runner must offer: mocha, node:test and their like do. */
 export interface TestFramework {
-  describe(title: string, body: () => void): unknown;
-  it(title: string, body: () => void | Promise<void>): unknown;
+  readonly describe: (title: string, body: () => void) => unknown;
+  readonly it: (title: string, body: () => void | Promise<void>) => unknown;
 }
 
 /** The runner whose `describe` and `it` are global (mocha), or else node's own. */

@@ -1,5 +1,5 @@
 import type { DomainSnapshot, HostSnapshot, Policy, ProcessSnapshot, Wish } from "vmmsched/plugin-api";
-import { processMatcher, type ProcessMatcher, type ProcessPattern } from "./process-pattern.js";
+import { inAny, processSets, type ProcessPattern, type ProcessSets } from "./process-pattern.js";
 
 /** As plugin.json describes and fills them in. */
 export interface Options {
@@ -19,8 +19,8 @@ interface Standing {
 }
 
 export interface State {
-  readonly background: ProcessMatcher;
-  readonly ignored: ProcessMatcher;
+  readonly background: ProcessSets;
+  readonly ignored: ProcessSets;
   /** By uuid of the domain that the background processes live in. */
   standings: ReadonlyMap<string, Standing>;
   /** By uuid of a domain: for how many ticks in a row it has used more than its processes account for. */
@@ -30,8 +30,8 @@ export interface State {
 export default {
   init(options, previous?: State) {
     return {
-      background: processMatcher(options.background),
-      ignored: processMatcher(options.ignore),
+      background: processSets(options.background),
+      ignored: processSets(options.ignore),
       standings: previous?.standings ?? new Map<string, Standing>(),
       unexplained: previous?.unexplained ?? new Map<string, number>(),
     };
@@ -46,7 +46,7 @@ export default {
     const wishes: Wish[] = [];
     for (const domain of host.domains) {
       const background = domain.processes.filter(
-        (process) => canBeHeld(process) && state.background(domain.name, process.name),
+        (process) => canBeHeld(process) && inAny(state.background, domain.name, process.name),
       );
       if (background.length === 0) continue;
       const before = state.standings.get(domain.uuid) ?? { held: background.some(isHeld), ticks: 0 };
@@ -114,7 +114,9 @@ function unexplainedPercent(domain: DomainSnapshot, host: HostSnapshot, state: S
 }
 
 function isUncounted(domain: DomainSnapshot, process: ProcessSnapshot, state: State): boolean {
-  return state.background(domain.name, process.name) || state.ignored(domain.name, process.name);
+  return (
+    inAny(state.background, domain.name, process.name) || inAny(state.ignored, domain.name, process.name)
+  );
 }
 
 /** Share of one CPU; nothing can be said of an interval without length. */

@@ -5,15 +5,19 @@ export interface ProcessPattern {
   readonly process: string;
 }
 
-export type ProcessMatcher = (domain: string, process: string) => boolean;
+/** Patterns ready to be matched. Plain data, so that a state may hold it. */
+export type ProcessSets = readonly { readonly domain: RegExp; readonly process: RegExp }[];
 
-/** Is a process in any of these sets? */
-export function processMatcher(patterns: readonly ProcessPattern[]): ProcessMatcher {
-  const sets = patterns.map(({ domain, process }) => ({
+export function processSets(patterns: readonly ProcessPattern[]): ProcessSets {
+  return patterns.map(({ domain, process }) => ({
     domain: expression(domain),
     process: expression(process),
   }));
-  return (domain, process) => sets.some((set) => set.domain.test(domain) && set.process.test(process));
+}
+
+/** Is a process in any of these sets? */
+export function inAny(sets: ProcessSets, domain: string, process: string): boolean {
+  return sets.some((set) => set.domain.test(domain) && set.process.test(process));
 }
 
 function expression(pattern: string): RegExp {

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { held, host, type DomainSketch, type HostSketch, type ProcessSketch } from "../../core/testing.js";
+import {
+  held,
+  heldInTurn,
+  host,
+  policyTable,
+  testPolicy,
+  type DomainSketch,
+  type HostSketch,
+  type ProcessSketch,
+} from "../../core/testing.js";
 import idleOnly, { type Options } from "../../plugins/idle-only/index.js";
 
 const options: Options = {
@@ -16,19 +25,6 @@ const burn: ProcessSketch = { name: "burn-1", state: "running", cpuPercent: 100,
 const home: DomainSketch = { name: "pv1", processes: [burn] };
 const shell: ProcessSketch = { name: "sh" };
 
-/** Wished holds after each of these hosts in turn. */
-function decide(
-  hosts: readonly HostSketch[],
-  changed: Partial<Options> = {},
-): readonly (readonly string[])[] {
-  const given = { ...options, ...changed };
-  const state = idleOnly.init(given);
-  return hosts.map((sketch) => {
-    const seen = host(sketch);
-    return held(idleOnly.decide(seen, given, state), seen);
-  });
-}
-
 function with_(...others: readonly DomainSketch[]): HostSketch {
   return { domains: [home, ...others] };
 }
@@ -36,64 +32,110 @@ function with_(...others: readonly DomainSketch[]): HostSketch {
 const busy = with_({ name: "pv2", processes: [{ name: "make", state: "running", cpuPercent: 90 }] });
 const idle = with_({ name: "pv2", processes: [shell] });
 
+const hidden = with_({ name: "pv2", cpuPercent: 60, processes: [shell] });
+const both: HostSketch = { domains: [home, { name: "pv2", processes: [{ ...burn, name: "burn-2" }] }] };
+const hold = ["pv1/burn-1"];
+
 describe("idle-only", () => {
-  const oneTick: readonly (readonly [title: string, sketch: HostSketch, holds: boolean])[] = [
-    ["the others are idle", idle, false],
-    ["there are no others", with_(), false],
-    ["a process runs elsewhere", busy, true],
+  testPolicy(idleOnly, { options, samples: [busy, idle, hidden, both] });
+
+  policyTable(idleOnly, options, [
+    ["lets run when the others are idle", idle, []],
+    ["lets run when there are no others", with_(), []],
+    ["holds when a process runs elsewhere", busy, hold],
     [
-      "a process waits for a CPU elsewhere",
+      "holds when a process waits for a CPU elsewhere",
       with_({ name: "pv2", processes: [{ name: "make", state: "queued" }] }),
-      true,
+      hold,
     ],
     [
-      "a process sleeps now but ran in the interval",
+      "holds when a process sleeps now but ran in the interval",
       with_({ name: "pv2", processes: [{ name: "httpd", cpuPercent: 6 }] }),
-      true,
+      hold,
     ],
     [
-      "a process ran for less than the threshold",
+      "lets run when a process ran for less than the threshold",
       with_({ name: "pv2", processes: [{ name: "httpd", cpuPercent: 5 }] }),
-      false,
+      [],
     ],
     [
-      "only an ignored daemon runs",
+      "lets run when only an ignored daemon runs",
       with_({ name: "pv2", processes: [{ name: "cron", state: "running", cpuPercent: 50 }] }),
-      false,
+      [],
     ],
     [
-      "only a kernel thread is queued",
+      "lets run when only a kernel thread is queued",
       with_({ name: "pv2", processes: [{ name: "kswapd0", kernel: true, state: "queued" }] }),
-      false,
+      [],
     ],
     [
-      "kernel threads burn CPU",
+      "holds when kernel threads burn CPU",
       with_({ name: "pv2", processes: [{ name: "kswapd0", kernel: true, cpuPercent: 30 }] }),
-      true,
+      hold,
     ],
     [
-      "the hypervisor saw work that the guest does not show",
+      "holds when the hypervisor saw work that the guest does not show",
       with_({ name: "pv2", cpuPercent: 11, processes: [shell] }),
-      true,
+      hold,
     ],
-    ["an unmanaged domain works", with_({ name: "bsd", managed: false, cpuPercent: 50 }), true],
-    ["an unmanaged domain is idle", with_({ name: "bsd", managed: false, cpuPercent: 2 }), false],
+    ["holds when an unmanaged domain works", with_({ name: "bsd", managed: false, cpuPercent: 50 }), hold],
+    ["lets run when an unmanaged domain is idle", with_({ name: "bsd", managed: false, cpuPercent: 2 }), []],
     [
-      "a domain with work is paused",
+      "lets run when a domain with work is paused",
       { domains: [home, { ...busy.domains[1], name: "pv2", paused: true }] },
-      false,
+      [],
     ],
     [
-      "only their own domain works",
+      "lets run when only their own domain works",
       { domains: [{ name: "pv1", processes: [burn, { name: "make", state: "running" }] }] },
-      false,
+      [],
     ],
-  ];
-  for (const [title, sketch, holds] of oneTick) {
-    it(`${holds ? "holds" : "does not hold"} when ${title}`, () => {
-      assert.deepEqual(decide([sketch]), [holds ? ["pv1/burn-1"] : []]);
-    });
-  }
+    [
+      "never wishes kernel threads or untouchable processes, whatever the pattern",
+      {
+        domains: [
+          {
+            name: "pv1",
+            processes: [{ name: "init", untouchable: true }, { name: "kthreadd", kernel: true }, shell],
+          },
+          ...busy.domains.slice(1),
+        ],
+      },
+      ["pv1/sh"],
+      { background: [{ domain: "*1", process: "*" }] },
+    ],
+    [
+      "does not let the background of one domain keep the background of another from running",
+      both,
+      [],
+      { background: [{ domain: "pv?", process: "burn-*" }] },
+    ],
+    [
+      "holds the background of every domain while a third one is busy",
+      { domains: [...both.domains, { name: "pv3", processes: [{ name: "make", state: "running" }] }] },
+      ["pv1/burn-1", "pv2/burn-2"],
+      { background: [{ domain: "*", process: "burn-*" }] },
+    ],
+    [
+      "holds after busyTicks busy ticks in a row",
+      [busy, idle, busy, busy, busy],
+      [[], [], [], hold, hold],
+      { busyTicks: 2 },
+    ],
+    [
+      "releases after idleTicks idle ticks in a row",
+      [busy, idle, busy, idle, idle, idle],
+      [hold, hold, hold, hold, [], []],
+      { idleTicks: 2 },
+    ],
+    [
+      "holds for work that the guest does not show only after domainBusyTicks ticks of it",
+      [hidden, hidden, idle, hidden, hidden, hidden, idle],
+      [[], [], [], [], [], hold, []],
+      { domainBusyTicks: 3 },
+    ],
+    ["leaves a running process alone at the first snapshot", [{ ...busy, intervalMs: 0 }, busy], [[], hold]],
+  ]);
 
   it("wishes processes, with all their threads, and leaves what is not background alone", () => {
     const sketch = with_({ name: "pv2", processes: [{ name: "burn-2", state: "running" }] });
@@ -110,16 +152,6 @@ describe("idle-only", () => {
     );
   });
 
-  it("never wishes kernel threads or untouchable processes, whatever the pattern", () => {
-    const processes: ProcessSketch[] = [
-      { name: "init", untouchable: true },
-      { name: "kthreadd", kernel: true },
-      shell,
-    ];
-    const sketch: HostSketch = { domains: [{ name: "pv1", processes }, ...busy.domains.slice(1)] };
-    assert.deepEqual(decide([sketch], { background: [{ domain: "*1", process: "*" }] }), [["pv1/sh"]]);
-  });
-
   it("says why", () => {
     const seen = host(busy);
     const state = idleOnly.init(options);
@@ -127,69 +159,15 @@ describe("idle-only", () => {
     assert.deepEqual(reasons, ["make in pv2 is runnable"]);
   });
 
-  it("does not let the background of one domain keep the background of another from running", () => {
-    const both: HostSketch = { domains: [home, { name: "pv2", processes: [{ ...burn, name: "burn-2" }] }] };
-    assert.deepEqual(decide([both], { background: [{ domain: "pv?", process: "burn-*" }] }), [[]]);
-  });
-
-  it("holds the background of every domain while a third one is busy", () => {
-    const three: HostSketch = {
-      domains: [
-        home,
-        { name: "pv2", processes: [{ ...burn, name: "burn-2" }] },
-        { name: "pv3", processes: [{ name: "make", state: "running" }] },
-      ],
-    };
-    assert.deepEqual(decide([three], { background: [{ domain: "*", process: "burn-*" }] }), [
-      ["pv1/burn-1", "pv2/burn-2"],
-    ]);
-  });
-
-  const hold = ["pv1/burn-1"];
-  const hidden: HostSketch = {
-    domains: [home, { name: "pv2", cpuPercent: 60, processes: [{ name: "sh" }] }],
-  };
-  const sequences: readonly (readonly [
-    title: string,
-    changed: Partial<Options>,
-    hosts: readonly HostSketch[],
-    wishes: readonly (readonly string[])[],
-  ])[] = [
-    [
-      "holds after busyTicks busy ticks in a row",
-      { busyTicks: 2 },
-      [busy, idle, busy, busy, busy],
-      [[], [], [], hold, hold],
-    ],
-    [
-      "releases after idleTicks idle ticks in a row",
-      { idleTicks: 2 },
-      [busy, idle, busy, idle, idle, idle],
-      [hold, hold, hold, hold, [], []],
-    ],
-    [
-      "holds for work that the guest does not show only after domainBusyTicks ticks of it",
-      { domainBusyTicks: 3 },
-      [hidden, hidden, idle, hidden, hidden, hidden, idle],
-      [[], [], [], [], [], hold, []],
-    ],
-    [
-      "leaves a running process alone at the first snapshot",
-      {},
-      [{ ...busy, intervalMs: 0 }, busy],
-      [[], hold],
-    ],
-  ];
-  for (const [title, changed, hosts, wishes] of sequences) {
-    it(title, () => {
-      assert.deepEqual(decide(hosts, changed), wishes);
-    });
-  }
-
   it("keeps what an earlier run held, until the others were idle for long enough", () => {
     const left: DomainSketch = { name: "pv1", processes: [{ name: "burn-1", hold: "held" }] };
     const quiet: HostSketch = { domains: [left, ...idle.domains.slice(1)] };
-    assert.deepEqual(decide([{ ...quiet, intervalMs: 0 }, quiet, quiet], { idleTicks: 2 }), [hold, hold, []]);
+    const held = heldInTurn(idleOnly, { ...options, idleTicks: 2 }, [
+      { ...quiet, intervalMs: 0 },
+      quiet,
+      quiet,
+    ]);
+    assert.deepEqual(held, [hold, hold, []]);
   });
 
   it("carries its state over to a new version with other options", () => {
