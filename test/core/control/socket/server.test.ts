@@ -190,8 +190,9 @@ describe("the control server", () => {
       place.socket,
       `socket.write('${request(1, "much").trim()}\\n'); socket.pause();`,
     );
+    const answered = once(child.stdout, "data");
     await until(() => server.openConnections === 1);
-    await once(child.stdout, "data");
+    await answered;
     child.kill("SIGKILL");
     await until(() => server.openConnections === 0);
     using client = await connectControl(place.socket);
