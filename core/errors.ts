@@ -22,6 +22,10 @@ export const errorTable = {
   ERR_CONFIG_INVALID: "the configuration is not valid",
   ERR_PLUGIN_INVALID: "a plugin is not valid",
   ERR_POLICY_WISH: "a policy wished something that cannot be wished",
+  ERR_RECORD_UNREADABLE: "a record could not be read",
+  ERR_RECORD_UNWRITABLE: "a record could not be written",
+  ERR_RECORD_INVALID: "a file is no record, or is damaged",
+  ERR_RECORD_VERSION: "a record has another format than this vmmsched reads",
   ERR_USAGE: "the command line is not valid",
 } as const;
 

@@ -1,0 +1,122 @@
+import { Readable } from "node:stream";
+import { blockKinds, encodeBlock, fileHead } from "./block.js";
+import { snapshotColumns } from "./columns.js";
+import { Frame } from "./frame.js";
+import {
+  encodeJson,
+  encodePolicyStart,
+  type PolicyFailure,
+  type PolicyStart,
+  type RecordStart,
+} from "./record-content.js";
+import { encodeTick } from "./tick-delta.js";
+
+/** What a reader that is slower than the ticks may leave waiting. */
+const mostQueuedBytes = 8 * 1024 * 1024;
+/** Ticks that wait to be told about a policy. */
+const mostWaiting = 64;
+
+/**
+ * Makes a record, as a stream of bytes. It needs no more memory than its queue: when the reader of the stream is slower
+ * than the ticks, the recording ends, and says so in the record. Destroying the stream ends it too.
+ */
+export class RecordWriter {
+  readonly stream: Readable;
+  readonly #known = new Set<string>();
+  /** Ticks that name a policy that was not told yet: states and ticks come from different threads. */
+  readonly #waiting: Frame[] = [];
+  #before: Frame | undefined;
+  #ticks = 0;
+  #ended = false;
+
+  constructor(
+    start: RecordStart,
+    private readonly queueBytes = mostQueuedBytes,
+  ) {
+    this.stream = new Readable({ read() {} });
+    this.stream.push(fileHead());
+    this.#push(blockKinds.head, encodeJson({ ...start, ...snapshotColumns }));
+  }
+
+  /** Nothing is taken any more. `stream` emits `close` when it comes to that. */
+  get ended(): boolean {
+    return this.#ended || this.stream.destroyed;
+  }
+
+  /**
+   * Tells of a policy's start: it counts from the first tick that names this policy and instance. A tick waits for it,
+   * so it may come after that tick, but not after another one of the same policy and instance was written.
+   */
+  policyStarted(start: PolicyStart): void {
+    this.#announce(start);
+    this.#writeWaiting();
+  }
+
+  /** Adds a tick, as {@link captureTick} made it. Throws ERR_RECORD_INVALID for anything else. */
+  frame(captured: ArrayBuffer): void {
+    if (this.ended) return;
+    this.#waiting.push(Frame.captured(captured));
+    if (this.#waiting.length > mostWaiting) this.#announceUnknown();
+    this.#writeWaiting();
+  }
+
+  /** Tells of a failure, in the tick that was added last. */
+  policyFailed(failure: PolicyFailure): void {
+    this.#announceUnknown();
+    this.#writeWaiting();
+    this.#push(blockKinds.failure, encodeJson(failure));
+  }
+
+  /** Ends the record. `why` is for people; `early`: it is not what they asked for. */
+  end(why: string, early = false): void {
+    if (this.ended) return;
+    this.#announceUnknown();
+    this.#writeWaiting();
+    this.#finish(why, early);
+  }
+
+  #announce(start: PolicyStart): void {
+    this.#known.add(key(start.policy, start.instance ?? 0));
+    this.#push(blockKinds.policy, encodePolicyStart(start));
+  }
+
+  #announceUnknown(): void {
+    for (const { layout } of this.#waiting)
+      for (const { name, instance } of layout.policies) {
+        if (this.#known.has(key(name, instance))) continue;
+        const state = { unavailable: "the scheduler did not tell it in time" };
+        this.#announce({ policy: name, instance, version: "unknown", options: null, state });
+      }
+  }
+
+  #writeWaiting(): void {
+    while (this.#waiting[0]?.layout.policies.every((each) => this.#known.has(key(each.name, each.instance)))) {
+      const frame = this.#waiting.shift();
+      if (frame === undefined || this.ended) return;
+      if (this.#push(blockKinds.tick, encodeTick(frame, this.#before))) this.#ticks++;
+      this.#before = frame;
+    }
+  }
+
+  /** False when the record has ended before this. */
+  #push(kind: string, content: Uint8Array): boolean {
+    if (this.ended) return false;
+    if (this.stream.readableLength > this.queueBytes) {
+      this.#finish("it was read more slowly than the scheduler ticks", true);
+      return false;
+    }
+    this.stream.push(encodeBlock(kind, content));
+    return true;
+  }
+
+  #finish(why: string, early: boolean): void {
+    this.stream.push(encodeBlock(blockKinds.end, encodeJson({ ticks: this.#ticks, why, early })));
+    this.stream.push(null);
+    this.#ended = true;
+    this.#waiting.length = 0;
+  }
+}
+
+function key(policy: string, instance: number): string {
+  return `${policy}/${instance}`;
+}
