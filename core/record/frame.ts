@@ -17,8 +17,8 @@ import {
 /** What one policy said in one tick. A policy that was not asked is left out. */
 export interface PolicyAnswer {
   readonly policy: string;
-  /** Tells runs of the policy apart: another one when its version, options or state were set anew. Default 0. */
-  readonly instance?: number;
+  /** Tells threads that it has had apart: another one began with other code, options or state. Default 0. */
+  readonly incarnation?: number;
   /** Undefined: it was asked, and gave no answer in time, or failed. */
   readonly wishes: WishColumns | undefined;
 }
@@ -58,11 +58,12 @@ export function captureTick(
   view.setInt32(16, domainCount, true);
   view.setInt32(20, taskCount, true);
   view.setInt32(24, answers.length, true);
+  view.setInt32(28, host.generation, true);
   let at = headBytes;
-  for (const [index, { policy, instance = 0 }] of answers.entries()) {
+  for (const [index, { policy, incarnation = 0 }] of answers.entries()) {
     const used = wished[index];
     encoder.encodeInto(policy, into.subarray(at, at + policyNameBytes));
-    view.setInt32(at + 64, instance, true);
+    view.setInt32(at + 64, incarnation, true);
     view.setInt32(at + 68, used === undefined ? 0 : 1, true);
     view.setInt32(at + 72, (used?.ends.length ?? 0) / 4, true);
     view.setInt32(at + 76, used?.text.length ?? 0, true);
@@ -97,12 +98,14 @@ export interface Section {
 
 export interface FramePolicy {
   readonly name: string;
-  readonly instance: number;
+  readonly incarnation: number;
   readonly answered: boolean;
 }
 
 /** Where everything lies in a frame. */
 export interface FrameLayout {
+  /** Of the snapshot. */
+  readonly generation: number;
   readonly domainCount: number;
   readonly taskCount: number;
   readonly policies: readonly FramePolicy[];
@@ -155,14 +158,15 @@ export function frameLayout(prefix: Uint8Array, columns: SnapshotColumns, capaci
     check(textBytes >= 0 && textBytes <= reasonBytes, `a policy with reasons of ${textBytes} bytes`);
     check(!policies.some((policy) => policy.name === name), "a tick that names a policy twice");
     const answered = view.getInt32(at + 68, true) === 1;
-    policies.push({ name, instance: view.getInt32(at + 64, true), answered });
+    policies.push({ name, incarnation: view.getInt32(at + 64, true), answered });
     if (!answered) continue;
     add(`wish/${name}`, "tasks", 2, taskCount);
     add(`ends/${name}`, "nothing", 1, reasonCount * 4);
     add(`text/${name}`, "nothing", 1, textBytes);
   }
   check(bytes <= longestFrameBytes, `a tick of ${bytes} bytes`);
-  return { domainCount, taskCount, policies, sections, prefixBytes, bytes };
+  const generation = view.getInt32(28, true);
+  return { generation, domainCount, taskCount, policies, sections, prefixBytes, bytes };
 }
 
 /** One tick of a record, laid over its bytes. */

@@ -50,16 +50,23 @@ const headSchema = {
 const policySchema = {
   type: "object",
   additionalProperties: false,
-  required: ["policy", "instance", "version", "state"],
+  required: ["policy", "incarnation", "version", "state"],
   properties: {
     policy: { type: "string", minLength: 1, maxLength: policyNameBytes },
-    instance: { type: "integer" },
+    incarnation: { type: "integer" },
+    afterGeneration: { type: "integer" },
     version: text,
     hash: text,
     options: {},
     state: {
       type: "object",
-      properties: { bytes: { type: "integer", minimum: 0 }, unavailable: text },
+      additionalProperties: false,
+      required: ["kind"],
+      properties: {
+        kind: { enum: ["state", "previous", "unavailable"] },
+        bytes: { type: "integer", minimum: 0 },
+        why: text,
+      },
     },
   },
 } as const;
@@ -83,11 +90,13 @@ export type RecordStart = FromSchema<typeof startSchema>;
 /** What a record says of itself. */
 export type RecordHead = RecordStart & SnapshotColumns;
 
-/** A policy that decides from some tick on: as it was before its first `decide` in it. */
+/** A policy that decides from some tick on, and the state that it begins with. */
 export interface PolicyStart {
   readonly policy: string;
   /** As in the ticks that it is asked in; default 0. */
-  readonly instance?: number;
+  readonly incarnation?: number;
+  /** It counts from the first tick after the snapshot of this generation; default: from the first that asks it. */
+  readonly afterGeneration?: number;
   readonly version: string;
   /** Of the plugin's files. */
   readonly hash?: string;
@@ -111,10 +120,10 @@ export function encodeJson(value: RecordHead | PolicyFailure | RecordEnd): Buffe
   return Buffer.from(JSON.stringify(value));
 }
 
-export function encodePolicyStart({ state, instance = 0, ...start }: PolicyStart): Buffer {
-  const bytes = "bytes" in state ? state.bytes : new Uint8Array();
-  const described = "bytes" in state ? { bytes: bytes.length } : state;
-  const json = Buffer.from(JSON.stringify({ ...start, instance, state: described }));
+export function encodePolicyStart({ state, incarnation = 0, ...start }: PolicyStart): Buffer {
+  const bytes = state.kind === "unavailable" ? new Uint8Array() : state.bytes;
+  const described = state.kind === "unavailable" ? state : { kind: state.kind, bytes: bytes.length };
+  const json = Buffer.from(JSON.stringify({ ...start, incarnation, state: described }));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
   return Buffer.concat([length, json, bytes]);
@@ -145,20 +154,18 @@ export function missingColumns(head: SnapshotColumns): readonly string[] {
   ];
 }
 
-export function parsePolicyStart(content: Buffer): Required<Pick<PolicyStart, "instance">> & PolicyStart {
+export function parsePolicyStart(content: Buffer): PolicyStart {
   const length = content.length < 4 ? -1 : content.readUInt32LE(0);
   if (length < 0 || length > content.length - 4) throw invalid("a policy", "it is too short");
-  const start = parse(content.subarray(4, 4 + length), checkPolicy, "policy") as FromSchema<
-    typeof policySchema
-  >;
-  const { bytes, unavailable } = start.state;
-  const state = content.subarray(4 + length);
-  if (bytes !== undefined && bytes !== state.length) throw invalid("a policy", "its state is cut off");
-  return {
-    ...start,
-    options: start.options,
-    state: bytes === undefined ? { unavailable: unavailable ?? "the record does not say why" } : { bytes: state },
-  };
+  const json = content.subarray(4, 4 + length);
+  const { state, ...start } = parse(json, checkPolicy, "policy") as FromSchema<typeof policySchema>;
+  const bytes = content.subarray(4 + length);
+  if (bytes.length !== (state.bytes ?? 0)) throw invalid("a policy", "its state is cut off");
+  return { ...start, options: start.options, state: stateOf(state.kind, bytes, state.why) };
+}
+
+function stateOf(kind: PolicyState["kind"], bytes: Buffer, why = "the record does not say why"): PolicyState {
+  return kind === "unavailable" ? { kind, why } : { kind, bytes };
 }
 
 export function parseFailure(content: Buffer): PolicyFailure {

@@ -124,7 +124,7 @@ export class RecordReader implements AsyncDisposable {
   #keep(start: PolicyStart): void {
     if (this.#starts.size >= mostPolicyStarts)
       throw new VmmschedError("ERR_RECORD_INVALID", "the record is damaged: it has policies that are never asked");
-    this.#starts.set(startKey(start.policy, start.instance ?? 0), start);
+    this.#starts.set(startKey(start.policy, start.incarnation ?? 0), start);
   }
 
   #tick(block: Block): RecordedTick {
@@ -135,13 +135,11 @@ export class RecordReader implements AsyncDisposable {
     frame.restore(host);
     const answers = new Map<string, RecordedAnswer>();
     const used = new Map<string, WishColumns>();
-    for (const { name, instance, answered } of frame.layout.policies) {
+    for (const { name, incarnation, answered } of frame.layout.policies) {
       const wishes = this.#wishes.get(name) ?? privateWishes(head.capacity);
       used.set(name, wishes);
       if (answered) frame.restoreWishes(name, wishes);
-      const key = startKey(name, instance);
-      const started = this.#starts.get(key);
-      this.#starts.delete(key);
+      const started = this.#startsNow(startKey(name, incarnation), frame.layout.generation);
       answers.set(name, {
         ...(started === undefined ? {} : { started }),
         wishes: answered ? wishes : undefined,
@@ -150,6 +148,15 @@ export class RecordReader implements AsyncDisposable {
     this.#wishes = used;
     const holds = frame.section("holds") ?? new Uint8Array(host.taskCount);
     return { kind: "tick", number: this.#ticks++, host, holds, answers };
+  }
+
+  /** The start that counts from this tick on. */
+  #startsNow(key: string, generation: number): PolicyStart | undefined {
+    const start = this.#starts.get(key);
+    // Generations wrap around.
+    if (start?.afterGeneration !== undefined && ((generation - start.afterGeneration) | 0) <= 0) return undefined;
+    this.#starts.delete(key);
+    return start;
   }
 
   #finish(end: RecordEnd): void {
@@ -195,8 +202,8 @@ function unreadable(path: string, error: unknown): VmmschedError {
   );
 }
 
-function startKey(policy: string, instance: number): string {
-  return `${policy}/${instance}`;
+function startKey(policy: string, incarnation: number): string {
+  return `${policy}/${incarnation}`;
 }
 
 function ticks(count: number): string {

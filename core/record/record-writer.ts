@@ -44,8 +44,7 @@ export class RecordWriter {
   }
 
   /**
-   * Tells of a policy's start: it counts from the first tick that names this policy and instance. A tick waits for it,
-   * so it may come after that tick, but not after another one of the same policy and instance was written.
+   * Tells of a policy's start. Ticks that name a policy and incarnation wait for it, so it may come later than they do.
    */
   policyStarted(start: PolicyStart): void {
     this.#announce(start);
@@ -76,21 +75,21 @@ export class RecordWriter {
   }
 
   #announce(start: PolicyStart): void {
-    this.#known.add(key(start.policy, start.instance ?? 0));
+    this.#known.add(key(start.policy, start.incarnation ?? 0));
     this.#push(blockKinds.policy, encodePolicyStart(start));
   }
 
   #announceUnknown(): void {
     for (const { layout } of this.#waiting)
-      for (const { name, instance } of layout.policies) {
-        if (this.#known.has(key(name, instance))) continue;
-        const state = { unavailable: "the scheduler did not tell it in time" };
-        this.#announce({ policy: name, instance, version: "unknown", options: null, state });
+      for (const { name, incarnation } of layout.policies) {
+        if (this.#known.has(key(name, incarnation))) continue;
+        const state = { kind: "unavailable", why: "the scheduler did not tell it in time" } as const;
+        this.#announce({ policy: name, incarnation, version: "unknown", options: null, state });
       }
   }
 
   #writeWaiting(): void {
-    while (this.#waiting[0]?.layout.policies.every((each) => this.#known.has(key(each.name, each.instance)))) {
+    while (this.#waiting[0]?.layout.policies.every((each) => this.#known.has(key(each.name, each.incarnation)))) {
       const frame = this.#waiting.shift();
       if (frame === undefined || this.ended) return;
       if (this.#push(blockKinds.tick, encodeTick(frame, this.#before))) this.#ticks++;
@@ -117,6 +116,6 @@ export class RecordWriter {
   }
 }
 
-function key(policy: string, instance: number): string {
-  return `${policy}/${instance}`;
+function key(policy: string, incarnation: number): string {
+  return `${policy}/${incarnation}`;
 }
