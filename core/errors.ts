@@ -21,6 +21,7 @@ export const errorTable = {
   ERR_CONFIG_UNREADABLE: "the configuration file could not be read",
   ERR_CONFIG_INVALID: "the configuration is not valid",
   ERR_PLUGIN_INVALID: "a plugin is not valid",
+  ERR_POLICY_FAILED: "a policy failed",
   ERR_POLICY_WISH: "a policy wished something that cannot be wished",
   ERR_RECORD_UNREADABLE: "a record could not be read",
   ERR_RECORD_UNWRITABLE: "a record could not be written",

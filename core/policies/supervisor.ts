@@ -1,0 +1,69 @@
+import type { WorkerPolicies } from "./worker-policies.js";
+import type { KeeperStatus } from "./keeper-status.js";
+import { PolicyKeeper, type KeeperPorts } from "./policy-keeper.js";
+import type { PolicySpec } from "./policy-worker.js";
+
+type ActiveSet = Parameters<WorkerPolicies["use"]>[0];
+
+export interface SupervisorPorts extends Omit<KeeperPorts, "changed"> {
+  /** Hands the active policies to the cycle; resolves when it asks them, and no others. */
+  readonly publish: (active: ActiveSet) => Promise<void>;
+}
+
+const watchIntervalMs = 200;
+
+/** Keeps the policies running that are wanted, each by a keeper of its own. Lives in the control thread. */
+export class Supervisor {
+  readonly #keepers = new Map<string, PolicyKeeper>();
+  readonly #watch: NodeJS.Timeout;
+
+  constructor(private readonly ports: SupervisorPorts) {
+    this.#watch = setInterval(() => {
+      for (const keeper of this.#keepers.values()) keeper.watch(performance.now());
+    }, watchIntervalMs);
+  }
+
+  /** From now on these are to run, in this order. Resolves when all of it has been done or found impossible. */
+  async want(specs: readonly PolicySpec[]): Promise<void> {
+    const names = new Set(specs.map(({ name }) => name));
+    const gone = [...this.#keepers.values()].filter(({ name }) => !names.has(name));
+    const changes = [
+      ...specs.map((spec) => this.#keeperOf(spec.name).want(spec)),
+      ...gone.map((keeper) => keeper.want(undefined)),
+    ];
+    await Promise.all(changes);
+  }
+
+  /** A second chance for a policy that was given up. */
+  async retry(name: string): Promise<void> {
+    await this.#keepers.get(name)?.retry();
+  }
+
+  status(name: string): KeeperStatus | undefined {
+    return this.#keepers.get(name)?.status;
+  }
+
+  /** A copy of the state of a policy that runs. Throws ERR_POLICY_FAILED. */
+  async state(name: string): Promise<unknown> {
+    return this.#keepers.get(name)?.state();
+  }
+
+  /** Ends every thread. */
+  async close(): Promise<void> {
+    clearInterval(this.#watch);
+    await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()));
+  }
+
+  #keeperOf(name: string): PolicyKeeper {
+    const known = this.#keepers.get(name);
+    if (known !== undefined) return known;
+    const changed = () => this.ports.publish(this.#active());
+    const keeper = new PolicyKeeper(name, { ...this.ports, changed });
+    this.#keepers.set(name, keeper);
+    return keeper;
+  }
+
+  #active(): ActiveSet {
+    return [...this.#keepers.values()].flatMap(({ active }) => (active === undefined ? [] : [active]));
+  }
+}
