@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import "reflect-metadata";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { container as root, type DependencyContainer } from "tsyringe";
@@ -24,10 +24,11 @@ import { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
 import { EditLog } from "./cycle/edit-log.js";
 import { HostObserver } from "./cycle/host-observer.js";
 import { SchedulerLoop } from "./cycle/scheduler-loop.js";
+import { VmmschedError } from "./errors.js";
 import { Hypervisor } from "./hypervisor.js";
 import { createLog, Log, silentLog } from "./log.js";
 import { configurePlugins } from "./plugins/configure.js";
-import { loadPlugins } from "./plugins/load.js";
+import { loadPlugin, loadPlugins } from "./plugins/load.js";
 import { InProcessPolicies } from "./policies/in-process-policies.js";
 import { Policies } from "./policies/policies.js";
 import { HostColumns, SharedHost } from "./snapshot/host-columns.js";
@@ -117,6 +118,16 @@ const composition: Composition = {
       cycle.tick();
     };
     return demoHost(guests, cycleOptions(config).intervalNs, tick, () => cycle.view());
+  },
+
+  record: () =>
+    Promise.reject(new VmmschedError("ERR_USAGE", "this vmmsched has no control socket to ask for a record")),
+
+  async policy(folderOrName) {
+    const bundled = join(built, "plugins", folderOrName);
+    const loaded = await loadPlugin(existsSync(join(folderOrName, "plugin.json")) ? folderOrName : bundled);
+    if (loaded.kind === "policy") return { ...loaded, policy: loaded.code };
+    throw new VmmschedError("ERR_PLUGIN_INVALID", `${folderOrName} is a ${loaded.kind}, not a policy`);
   },
 };
 

@@ -4,6 +4,8 @@ import type { Composition } from "./composition.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { psCommand } from "./ps.js";
+import { recordCommand } from "./record.js";
+import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { printable, processTerminal, wrapLines, type Terminal } from "./terminal.js";
 
@@ -31,7 +33,7 @@ export async function runCli(
     .description("Schedules processes across virtual machines, from outside of them")
     .version(composition.version)
     .addHelpText("after", examples);
-  for (const command of [runCommand, psCommand, doctorCommand, demoCommand]) {
+  for (const command of [runCommand, psCommand, doctorCommand, demoCommand, recordCommand, replayCommand]) {
     program.addCommand(command(composition, terminal, finish));
   }
   // addCommand leaves a command with its own settings: every one gets the program's.

@@ -38,7 +38,10 @@ export function fileHead(): Buffer {
 /** Throws ERR_RECORD_INVALID for what is no record, and ERR_RECORD_VERSION for one of another version. */
 function checkFileHead(bytes: Buffer): void {
   if (!bytes.subarray(0, magic.length).equals(magic))
-    throw new VmmschedError("ERR_RECORD_INVALID", "this is no record: it does not begin as those of vmmsched do");
+    throw new VmmschedError(
+      "ERR_RECORD_INVALID",
+      "this is no record: it does not begin as those of vmmsched do",
+    );
   const version = bytes.readUInt32LE(magic.length);
   if (version !== formatVersion)
     throw new VmmschedError(
@@ -127,7 +130,11 @@ function checksum(block: Buffer): number {
 }
 
 function damagedAt(at: number): VmmschedError {
-  return new VmmschedError("ERR_RECORD_INVALID", `the record is damaged at byte ${at}; what comes before it is sound`, {
-    at,
-  });
+  return new VmmschedError(
+    "ERR_RECORD_INVALID",
+    `the record is damaged at byte ${at}; what comes before it is sound`,
+    {
+      at,
+    },
+  );
 }

@@ -46,9 +46,7 @@ export function captureTick(
       sum +
       policyRowBytes +
       (used === undefined ? 0 : used.wish.length + used.ends.length + used.text.length),
-    headBytes +
-      taskCount * (rowBytesOf(taskColumns) + 1) +
-      domainCount * rowBytesOf(domainColumns),
+    headBytes + taskCount * (rowBytesOf(taskColumns) + 1) + domainCount * rowBytesOf(domainColumns),
   );
   const buffer = new ArrayBuffer(bytes);
   const into = new Uint8Array(buffer);

@@ -148,10 +148,7 @@ export function parseHead(content: Buffer): RecordHead {
 export function missingColumns(head: SnapshotColumns): readonly string[] {
   const missing = (of: string, ours: readonly ColumnDescription[], theirs: readonly ColumnDescription[]) =>
     ours.filter(({ name }) => !theirs.some((each) => each.name === name)).map(({ name }) => `${of}/${name}`);
-  return [
-    ...missing("tasks", taskColumns, head.tasks),
-    ...missing("domains", domainColumns, head.domains),
-  ];
+  return [...missing("tasks", taskColumns, head.tasks), ...missing("domains", domainColumns, head.domains)];
 }
 
 export function parsePolicyStart(content: Buffer): PolicyStart {
@@ -206,4 +203,3 @@ function checkColumns(theirs: readonly ColumnDescription[], ours: readonly Colum
 function invalid(what: string, why: string): VmmschedError {
   return new VmmschedError("ERR_RECORD_INVALID", `the record is damaged in ${what}: ${why}`);
 }
-

@@ -82,8 +82,16 @@ export class RecordReader implements AsyncDisposable {
       const blocks = blocksOf(file, path, splitter);
       const first = await blocks.next();
       if (first.done || first.value.kind !== blockKinds.head)
-        throw new VmmschedError("ERR_RECORD_INVALID", `${path} is no record, or is cut off before its first tick`);
-      return new RecordReader(file, parseHead(blockContent(first.value, longestContentBytes)), blocks, splitter);
+        throw new VmmschedError(
+          "ERR_RECORD_INVALID",
+          `${path} is no record, or is cut off before its first tick`,
+        );
+      return new RecordReader(
+        file,
+        parseHead(blockContent(first.value, longestContentBytes)),
+        blocks,
+        splitter,
+      );
     } catch (error) {
       await file.close();
       throw error;
@@ -123,7 +131,10 @@ export class RecordReader implements AsyncDisposable {
 
   #keep(start: PolicyStart): void {
     if (this.#starts.size >= mostPolicyStarts)
-      throw new VmmschedError("ERR_RECORD_INVALID", "the record is damaged: it has policies that are never asked");
+      throw new VmmschedError(
+        "ERR_RECORD_INVALID",
+        "the record is damaged: it has policies that are never asked",
+      );
     this.#starts.set(startKey(start.policy, start.incarnation ?? 0), start);
   }
 
@@ -154,7 +165,8 @@ export class RecordReader implements AsyncDisposable {
   #startsNow(key: string, generation: number): PolicyStart | undefined {
     const start = this.#starts.get(key);
     // Generations wrap around.
-    if (start?.afterGeneration !== undefined && ((generation - start.afterGeneration) | 0) <= 0) return undefined;
+    if (start?.afterGeneration !== undefined && ((generation - start.afterGeneration) | 0) <= 0)
+      return undefined;
     this.#starts.delete(key);
     return start;
   }
@@ -162,7 +174,8 @@ export class RecordReader implements AsyncDisposable {
   #finish(end: RecordEnd): void {
     this.end = end;
     if (end.early) this.notices.push(`the recording ended early after ${ticks(this.#ticks)}: ${end.why}`);
-    if (this.splitter.pendingBytes > 0) this.notices.push("the file has more bytes after the end of the record");
+    if (this.splitter.pendingBytes > 0)
+      this.notices.push("the file has more bytes after the end of the record");
   }
 }
 

@@ -89,7 +89,9 @@ export class RecordWriter {
   }
 
   #writeWaiting(): void {
-    while (this.#waiting[0]?.layout.policies.every((each) => this.#known.has(key(each.name, each.incarnation)))) {
+    while (
+      this.#waiting[0]?.layout.policies.every((each) => this.#known.has(key(each.name, each.incarnation)))
+    ) {
       const frame = this.#waiting.shift();
       if (frame === undefined || this.ended) return;
       if (this.#push(blockKinds.tick, encodeTick(frame, this.#before))) this.#ticks++;

@@ -4,17 +4,23 @@ import { parseSource } from "../config/source-document.js";
 import { Questioner } from "../policies/answer.js";
 import type { WishColumns } from "../policies/wish-columns.js";
 import type { Policy } from "../policy.js";
-import { heldProcesses, type HeldProcess } from "./held-processes.js";
+import { HostView } from "../snapshot/host-view.js";
+import {
+  heldProcesses,
+  noWishes,
+  wishedRows,
+  wishesInForce,
+  type HeldProcess,
+  type WishedRows,
+} from "./held-processes.js";
 import { restoreState } from "./policy-state.js";
 import type { PolicyStart } from "./record-content.js";
 import {
   privateWishes,
-  type RecordedAnswer,
   type RecordedFailure,
   type RecordedTick,
   type RecordReader,
 } from "./record-reader.js";
-import { HostView } from "../snapshot/host-view.js";
 
 /** A policy to replay a record with. */
 export interface LoadedPolicy {
@@ -72,7 +78,7 @@ export class Replay {
 
   /**
    * The ticks in which the policy was asked, and the failures that the record keeps. Throws what the reader throws, and
-   * ERR_CONFIG_INVALID for options that the policy does not take.
+   * ERR_CONFIG_INVALID for options that the policy does not take, ERR_POLICY_FAILED when its init throws.
    */
   async *items(): AsyncGenerator<ReplayedTick | RecordedFailure, void, undefined> {
     for await (const item of this.reader.items()) {
@@ -89,12 +95,13 @@ export class Replay {
     if (answer?.started !== undefined) this.#start(answer.started);
     else if (answer === undefined && this.recorded === undefined) this.#session ??= this.#begin(undefined);
     // It was active in the record, but not asked; or nothing is known of it yet.
-    if (this.#session === undefined || (answer === undefined && this.recorded !== undefined)) return undefined;
+    if (this.#session === undefined || (answer === undefined && this.recorded !== undefined))
+      return undefined;
     const error = this.#ask(this.#session);
-    const recorded = recordedWishes(tick, answer);
-    const replayed = error === undefined ? this.#wishes : undefined;
-    const processes = heldProcesses(this.#view.refresh(), recorded, replayed);
     const unanswered = answer !== undefined && answer.wishes === undefined;
+    const recorded = answer === undefined ? wishesInForce(tick.holds) : wishedIn(answer.wishes);
+    const replayed = error === undefined ? wishedRows(this.#wishes) : noWishes;
+    const processes = heldProcesses(this.#view.refresh(), recorded, replayed);
     return {
       kind: "tick",
       number: tick.number,
@@ -125,17 +132,25 @@ export class Replay {
   }
 
   #begin(start: PolicyStart | undefined): Session {
-    const { policy } = this.loaded;
     const options = this.#checkedOptions(start);
     if (start === undefined || start.state.kind === "unavailable") {
       if (start?.state.kind === "unavailable")
         this.notices.push(`the record has no state of the policy (${start.state.why}): it begins anew`);
-      return { options, state: policy.init?.(structuredClone(options)) };
+      return { options, state: this.#init(options) };
     }
     const state = restoreState(start.state.bytes);
     const asItWas = start.state.kind === "state" && this.#isSameCode(start) && this.options === undefined;
     // Another version, or other options: what a reload would do.
-    return { options, state: asItWas ? state : policy.init?.(structuredClone(options), state) };
+    return { options, state: asItWas ? state : this.#init(options, state) };
+  }
+
+  #init(options: unknown, previous?: unknown): unknown {
+    try {
+      return this.loaded.policy.init?.(structuredClone(options), previous);
+    } catch (error) {
+      const message = `init of policy ${this.loaded.manifest.name} failed: ${messageOf(error)}`;
+      throw new VmmschedError("ERR_POLICY_FAILED", message, {}, { cause: error });
+    }
   }
 
   #isSameCode({ hash, version }: PolicyStart): boolean {
@@ -154,16 +169,6 @@ export class Replay {
   }
 }
 
-/** Rows that were wished, as a test of one row, with the reason for it. */
-export interface RecordedWishes {
-  isWished(row: number): boolean;
-  reasonOf(row: number): string | undefined;
-}
-
-function recordedWishes({ holds }: RecordedTick, answer: RecordedAnswer | undefined): RecordedWishes | undefined {
-  return answer === undefined ? { isWished: (row) => holds[row] === 1, reasonOf: () => undefined } : undefined;
-}
-
-export function isReplayError(error: unknown): error is VmmschedError {
-  return error instanceof VmmschedError;
+function wishedIn(wishes: WishColumns | undefined): WishedRows {
+  return wishes === undefined ? noWishes : wishedRows(wishes);
 }

@@ -88,7 +88,10 @@ class Saving implements AsyncDisposable {
 
   async finish(end: RecordEnd): Promise<SavedRecord> {
     if (this.#handle === undefined)
-      throw new VmmschedError("ERR_RECORD_INVALID", `nothing was recorded, and no file was written: ${end.why}`);
+      throw new VmmschedError(
+        "ERR_RECORD_INVALID",
+        `nothing was recorded, and no file was written: ${end.why}`,
+      );
     await this.#write(encodeBlock(blockKinds.end, encodeJson({ ...end, ticks: this.ticks })));
     return { ticks: this.ticks, bytes: this.#bytes, end };
   }

@@ -7,7 +7,7 @@ import { runWith, StoppableScheduler } from "./command-line.js";
 
 describe("command line", () => {
   it("shows help with examples for the program and for every command", async () => {
-    for (const args of [[], ["run"], ["ps"], ["doctor"], ["demo"]]) {
+    for (const args of [[], ["run"], ["ps"], ["doctor"], ["demo"], ["record"], ["replay"]]) {
       const { exitCode, stdout, stderr } = await runWith({}, ...args, "--help");
       assert.equal(exitCode, 0);
       assert.equal(stderr, "");
