@@ -34,7 +34,7 @@ export function decodeTick(
 ): Frame {
   const plain = (length: number) => {
     if (encoded.length < length) throw damaged("half a tick");
-    const prefix = encoded.slice(0, length);
+    const prefix = new Uint8Array(encoded.subarray(0, length));
     if (before !== undefined) xor(prefix, 0, before.bytes, 0, Math.min(length, before.layout.prefixBytes));
     return prefix;
   };
@@ -48,7 +48,7 @@ export function decodeTick(
   decoded.set(encoded.subarray(codesEnd), prefixBytes);
   const frame = new Frame(decoded, layout);
   if (before === undefined) return frame;
-  const runs = runsOf(new Int32Array(encoded.slice(prefixBytes, codesEnd).buffer));
+  const runs = runsOf(new Int32Array(copyOf(encoded.subarray(prefixBytes, codesEnd))));
   if (runs.some((run) => run.from + run.rows > before.layout.taskCount))
     throw damaged("a task that was nowhere before");
   for (const section of layout.sections) xorSection(decoded, section.at, section, before, runs);
@@ -112,8 +112,11 @@ function identities(frame: Frame): Float64Array {
   return addresses.map((address, row) => address + (slots[row] ?? 0));
 }
 
-function copyOf(bytes: Uint8Array | undefined): ArrayBuffer {
-  return bytes === undefined ? new ArrayBuffer(0) : (bytes.slice().buffer as ArrayBuffer);
+/** Aligned. A Buffer's own `slice` would copy nothing. */
+function copyOf(bytes: Uint8Array = new Uint8Array()): ArrayBuffer {
+  const copy = new ArrayBuffer(bytes.length);
+  new Uint8Array(copy).set(bytes);
+  return copy;
 }
 
 function xorSection(
