@@ -24,6 +24,7 @@ export interface ScheduledHostOptions {
   readonly exclude?: readonly string[];
   /** Below 0: one edit a domain in each tick, as when every edit takes longer than the budget. */
   readonly pauseBudgetNs?: number;
+  readonly maxTasks?: number;
   /** Who is asked, instead of `decide`. */
   readonly policies?: (columns: HostColumns) => Policies;
 }
@@ -47,7 +48,7 @@ export class ScheduledHost {
       intervalNs,
       pause,
       pauseBudgetNs: options.pauseBudgetNs ?? 5e6,
-      maxTasks: 2048,
+      maxTasks: options.maxTasks ?? 2048,
       domains: { include: ["*"], exclude: options.exclude ?? [] },
     };
     const write = (fields: LogFields) => void this.logged.push(fields);
