@@ -4,8 +4,8 @@ import { count, type CommandBuilder } from "./command.js";
 import { printable } from "./terminal.js";
 
 const examples = `
-It records until SIGINT or SIGTERM, or for the time that is given. The file is whole however the recording ends. It holds the
-names of the guests' processes: only its owner can read it. docs/records.md describes it.
+It records until SIGINT or SIGTERM, or for the time that is given. The file is whole however the recording
+ends. It holds names of the guests' processes: only its owner can read it. docs/records.md describes it.
 
 Examples:
   vmmsched record today.vmmrec
@@ -29,8 +29,8 @@ export const recordCommand: CommandBuilder = (composition, terminal, finish) =>
     .option("-c, --config <file>", "configuration file of the scheduler: tells where its control socket is")
     .addHelpText("after", examples)
     .action(async (file: string, options: RecordOptions) => {
-      using stop = new StopSignal(options.seconds);
       const source = await composition.record(options);
+      using stop = new StopSignal(options.seconds);
       const saved = await saveRecord(source, file, {
         overwrite: options.force ?? false,
         signal: stop.signal,
@@ -46,7 +46,9 @@ function summary(file: string, { ticks, bytes, end }: SavedRecord): string {
   return `${printable(file)}: ${size}${how}`;
 }
 
-/** Told by SIGINT, SIGTERM, or when the time is over. */
+const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Told by SIGINT, SIGTERM or SIGHUP, or when the time is over. */
 class StopSignal implements Disposable {
   readonly #controller = new AbortController();
   readonly #stop = () => {
@@ -55,7 +57,7 @@ class StopSignal implements Disposable {
   readonly #timer: NodeJS.Timeout | undefined;
 
   constructor(seconds: number | undefined) {
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, this.#stop);
+    for (const name of stopSignals) process.on(name, this.#stop);
     if (seconds !== undefined) this.#timer = setTimeout(this.#stop, seconds * 1000);
   }
 
@@ -65,6 +67,6 @@ class StopSignal implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, this.#stop);
+    for (const name of stopSignals) process.off(name, this.#stop);
   }
 }

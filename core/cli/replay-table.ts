@@ -31,7 +31,7 @@ export class ReplayTable {
       lines.push(`${line}${reason === undefined ? "" : `: ${printable(reason)}`}`);
     }
     for (const [key, before] of this.#shown)
-      if (!now.has(key)) lines.push(`= ${before.label} held by neither`);
+      if (!now.has(key)) lines.push(`= ${before.label} held: no then, no now`);
     if (tick.error !== undefined && tick.error !== this.#error)
       lines.push(`the policy fails now: ${indented(tick.error)}`);
     this.#shown = now;
@@ -76,7 +76,7 @@ export function summaryText(
   const rows = [headings, ...summary.processes.map(rowOf)];
   const widths = headings.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const table = rows.length === 1 ? [] : ["", ...rows.map((row) => aligned(row, widths))];
-  if (summary.unlistedProcesses > 0) table.push(`and ${summary.unlistedProcesses} processes more`);
+  if (!summary.complete) table.push("and more");
   const against =
     recordedVersion === undefined
       ? `The record has no policy ${name}: compared with what all policies together wished.`

@@ -8,8 +8,9 @@ import { ReplayTable, summaryText } from "./replay-table.js";
 import { jsonLine, printable, type Terminal } from "./terminal.js";
 
 const examples = `
-Each line is a change: + the policy would hold the process now and did not then, - it would let it go and held it then,
-= the same. Where the record has no policy of this name, it is compared with what all policies together wished.
+Each line is a change: + the policy would hold the process now and did not then, - it would let it go and held
+it then, = the same. Where the record has no policy of this name, it is compared with what all policies together
+wished.
 
 Exit code 1 when the policy wishes something else than it did, or fails; 0 when it does not, or is not in the record.
 
@@ -91,7 +92,7 @@ function summaryJson(summary: ReplaySummary, { recorded }: Replay, policy: objec
     ...{ ticks, comparedTicks, unansweredTicks, failedTicks, differingTicks },
     firstDifferingTick: summary.firstDifferingTick ?? null,
     processes: summary.processes,
-    unlistedProcesses: summary.unlistedProcesses,
+    complete: summary.complete,
   };
 }
 

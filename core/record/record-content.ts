@@ -112,6 +112,7 @@ export type PolicyFailure = FromSchema<typeof failureSchema>;
 export type RecordEnd = FromSchema<typeof endSchema>;
 
 /** All content but that of ticks is JSON; a policy's state follows its JSON. */
+const mostLevels = 64;
 const longestJsonBytes = 4 * 1024 * 1024;
 /** Of every block but ticks. */
 export const longestContentBytes = longestJsonBytes + longestStateBytes + 4;
@@ -180,10 +181,16 @@ function parse(content: Buffer, problemsOf: SchemaCheck, what: string): unknown 
   } catch {
     throw invalid(`its ${what}`, "it is not JSON");
   }
+  if (!isShallow(value, mostLevels)) throw invalid(`its ${what}`, "it is nested too deeply");
   const [problem] = problemsOf(value);
   if (problem !== undefined)
     throw invalid(`its ${what}`, `${pointer(problem.path)}: ${problem.text.replaceAll("\n", "; ")}`);
   return value;
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((each) => isShallow(each, levels - 1));
 }
 
 function checkColumns(theirs: readonly ColumnDescription[], ours: readonly ColumnDescription[]): void {

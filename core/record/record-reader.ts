@@ -19,13 +19,16 @@ import {
 import { decodeTick } from "./tick-delta.js";
 
 const pieceBytes = 64 * 1024;
-/** States of policies that have not been asked yet, in all. */
+/** Policies that have not been asked yet, and their states in all. */
 const mostPolicyStarts = 256;
+const mostStateBytes = 128 * 1024 * 1024;
 
 /** What one policy did in a recorded tick. */
 export interface RecordedAnswer {
   /** It is another one than in the tick before, as it was before this tick. */
   readonly started?: PolicyStart;
+  /** Is it the one that `started` was said of, in this tick or before? Else the record tells of it later, or never. */
+  readonly known: boolean;
   /** Undefined: it gave no answer. Valid until the next tick. */
   readonly wishes: WishColumns | undefined;
 }
@@ -59,6 +62,8 @@ export class RecordReader implements AsyncDisposable {
   end: RecordEnd | undefined;
   readonly host: HostColumns;
   readonly #starts = new Map<string, PolicyStart>();
+  /** Incarnation, by policy. */
+  #current = new Map<string, number>();
   #wishes = new Map<string, WishColumns>();
   #before: Frame | undefined;
   #ticks = 0;
@@ -130,12 +135,15 @@ export class RecordReader implements AsyncDisposable {
   }
 
   #keep(start: PolicyStart): void {
-    if (this.#starts.size >= mostPolicyStarts)
+    this.#starts.set(startKey(start.policy, start.incarnation ?? 0), start);
+    let stateBytes = 0;
+    for (const { state } of this.#starts.values())
+      if (state.kind !== "unavailable") stateBytes += state.bytes.length;
+    if (this.#starts.size > mostPolicyStarts || stateBytes > mostStateBytes)
       throw new VmmschedError(
         "ERR_RECORD_INVALID",
         "the record is damaged: it has policies that are never asked",
       );
-    this.#starts.set(startKey(start.policy, start.incarnation ?? 0), start);
   }
 
   #tick(block: Block): RecordedTick {
@@ -146,17 +154,22 @@ export class RecordReader implements AsyncDisposable {
     frame.restore(host);
     const answers = new Map<string, RecordedAnswer>();
     const used = new Map<string, WishColumns>();
+    const current = new Map<string, number>();
     for (const { name, incarnation, answered } of frame.layout.policies) {
       const wishes = this.#wishes.get(name) ?? privateWishes(head.capacity);
       used.set(name, wishes);
       if (answered) frame.restoreWishes(name, wishes);
       const started = this.#startsNow(startKey(name, incarnation), frame.layout.generation);
+      if (started !== undefined) current.set(name, incarnation);
+      else if (this.#current.has(name)) current.set(name, this.#current.get(name) ?? 0);
       answers.set(name, {
         ...(started === undefined ? {} : { started }),
+        known: current.get(name) === incarnation,
         wishes: answered ? wishes : undefined,
       });
     }
     this.#wishes = used;
+    this.#current = current;
     const holds = frame.section("holds") ?? new Uint8Array(host.taskCount);
     return { kind: "tick", number: this.#ticks++, host, holds, answers };
   }

@@ -19,7 +19,7 @@ export interface HoldSummary {
   flaps: number;
 }
 
-/** More processes than this are counted, not listed. */
+/** More processes than this are not listed. */
 const mostProcesses = 10_000;
 
 interface Entry extends ProcessSummary {
@@ -36,7 +36,8 @@ export class ReplaySummary {
   failedTicks = 0;
   /** Ticks that were compared with an answer of the policy itself. */
   comparedTicks = 0;
-  unlistedProcesses = 0;
+  /** Are all processes listed? */
+  complete = true;
   readonly #entries = new Map<string, Entry>();
 
   add(tick: ReplayedTick): void {
@@ -66,7 +67,7 @@ export class ReplaySummary {
   /** What is held in the first tick did not begin in it. */
   #enter(key: string, { domain, uuid, pid, name, recorded, replayed }: HeldProcess, first: boolean): void {
     if (this.#entries.size >= mostProcesses) {
-      this.unlistedProcesses++;
+      this.complete = false;
       return;
     }
     this.#entries.set(key, {

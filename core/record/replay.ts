@@ -94,9 +94,8 @@ export class Replay {
     const answer = tick.answers.get(this.loaded.manifest.name);
     if (answer?.started !== undefined) this.#start(answer.started);
     else if (answer === undefined && this.recorded === undefined) this.#session ??= this.#begin(undefined);
-    // It was active in the record, but not asked; or nothing is known of it yet.
-    if (this.#session === undefined || (answer === undefined && this.recorded !== undefined))
-      return undefined;
+    const wasAsked = answer?.known ?? this.recorded === undefined;
+    if (this.#session === undefined || !wasAsked) return undefined;
     const error = this.#ask(this.#session);
     const unanswered = answer !== undefined && answer.wishes === undefined;
     const recorded = answer === undefined ? wishesInForce(tick.holds) : wishedIn(answer.wishes);

@@ -36,7 +36,12 @@ async function measure(domains: number, processesEach: number): Promise<void> {
   let before: Frame | undefined;
   const start = { vmmsched: "bench", startedAt: "", intervalNs: 50e6, driver: "simulated", capacity };
   const writer = new RecordWriter(start, Number.POSITIVE_INFINITY);
-  writer.policyStarted({ policy: "bench", version: "1.0.0", options: {}, state: { kind: "unavailable", why: "" } });
+  writer.policyStarted({
+    policy: "bench",
+    version: "1.0.0",
+    options: {},
+    state: { kind: "unavailable", why: "" },
+  });
   const scheduled = new ScheduledHost({
     maxTasks: capacity,
     domains: Array.from({ length: domains }, (_, index) => guest(`guest-${String(index)}`, processesEach)),

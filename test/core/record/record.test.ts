@@ -11,11 +11,12 @@ import {
   taskColumns,
 } from "../../../core/record/columns.js";
 import { captureTick } from "../../../core/record/frame.js";
+import { restoreState } from "../../../core/record/policy-state.js";
 import { RecordReader } from "../../../core/record/record-reader.js";
 import { RecordWriter } from "../../../core/record/record-writer.js";
 import { Wishes } from "../../../core/policies/policies.js";
 import { DomainColumns, maxDomains } from "../../../core/snapshot/domain-columns.js";
-import { HostColumns } from "../../../core/snapshot/host-columns.js";
+import { type HostColumns } from "../../../core/snapshot/host-columns.js";
 import { TaskColumns } from "../../../core/snapshot/task-columns.js";
 import { captured, hostOf, randomCapacity, randomTick, wishesOf, type RandomTick } from "./random-ticks.js";
 import { bytesOf, recordStart, TestFolder, texts } from "./recorded-host.js";
@@ -174,6 +175,30 @@ describe("a record", () => {
       },
     );
     await fc.assert(spoilt, { numRuns: 300 });
+  });
+
+  it("is refused when a policy's options are nested without end, or its state is no state", async () => {
+    const nested = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const json = Buffer.from(
+      `{"policy":"p","incarnation":0,"version":"1","state":{"kind":"unavailable"},"options":${nested}}`,
+    );
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(json.length);
+    const block = encodeBlock("PLCY", Buffer.concat([length, json]));
+    assert.match(
+      (await read(Buffer.concat([fileHead(), headBlock({}), block]))).error ?? "",
+      /nested too deeply/,
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        try {
+          restoreState(Buffer.concat([Buffer.from([0xff, 0x0f]), bytes]));
+        } catch (error) {
+          assert.ok(isVmmschedError(error, "ERR_RECORD_INVALID"));
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it("takes no memory for what it merely claims to hold", async function () {

@@ -51,6 +51,7 @@ export class RecordedPolicy implements Policies {
   readonly #questioner: Questioner;
   #incarnation = 1;
   #state: unknown;
+  #late: { readonly version: string; ticks: number } | undefined;
 
   constructor(
     private readonly columns: HostColumns,
@@ -70,6 +71,10 @@ export class RecordedPolicy implements Policies {
     const answer = { policy, incarnation: this.#incarnation, wishes: this.#wishes };
     if (this.writer === undefined) return;
     this.writer.frame(captureTick(this.columns, [answer], wishes));
+    if (this.#late !== undefined && --this.#late.ticks === 0) {
+      this.#tellStart(this.#late.version, captureState(this.#state), this.columns.generation);
+      this.#late = undefined;
+    }
     this.wished.push(texts(this.#wishes, this.columns.taskCount));
   }
 
@@ -80,18 +85,20 @@ export class RecordedPolicy implements Policies {
     return this.writer;
   }
 
-  /** A new version goes on with the state of the old one. */
-  reload(version: string, policy: Policy, options: unknown): void {
+  /** A new version goes on with the state of the old one. `unknownTicks`: only its state after these is told. */
+  reload(version: string, policy: Policy, options: unknown, unknownTicks = 0): void {
     this.#incarnation++;
     const previous = captureState(this.#state, "previous");
     [this.policy, this.options] = [policy, options];
     this.#state = policy.init?.(options, structuredClone(this.#state));
-    this.#tellStart(version, previous);
+    if (unknownTicks === 0) this.#tellStart(version, previous);
+    else this.#late = { version, ticks: unknownTicks };
   }
 
-  #tellStart(version: string, state: PolicyState): void {
+  #tellStart(version: string, state: PolicyState, afterGeneration?: number): void {
     const { name: policy, options } = this;
-    this.writer?.policyStarted({ policy, incarnation: this.#incarnation, version, options, state });
+    const after = afterGeneration === undefined ? {} : { afterGeneration };
+    this.writer?.policyStarted({ policy, incarnation: this.#incarnation, version, options, state, ...after });
   }
 }
 
@@ -126,7 +133,7 @@ export const idleOnlyOptions = {
 
 export function loadedIdleOnly(): LoadedPolicy {
   const { checkOptions } = readManifest(inRepository("plugins/idle-only/plugin.json"));
-  return { ...loaded(idleOnly as Policy, "1.0.0", "idle-only"), checkOptions };
+  return { ...loaded(idleOnly, "1.0.0", "idle-only"), checkOptions };
 }
 
 const batch: DomainSpec = {

@@ -35,6 +35,18 @@ async function recordedWishes(record: Buffer, policy: string): Promise<string[][
   return wished;
 }
 
+async function recordedCounts(record: Buffer) {
+  using folder = new TestFolder();
+  await using reader = await RecordReader.open(folder.file("a.vmmrec", record));
+  const [domainCounts, taskCounts] = [new Set<number>(), new Set<number>()];
+  for await (const { kind } of reader.items()) {
+    assert.equal(kind, "tick");
+    domainCounts.add(reader.host.domainCount);
+    taskCounts.add(reader.host.taskCount);
+  }
+  return { domainCounts, taskCounts };
+}
+
 /** Its decisions show any state that is not as it was: it holds all burners for some ticks, then lets them run for some. */
 const inTurns: Policy<{ readonly ticks: number }, { count: number; seen: Map<string, number> }> = {
   init: (_options, previous) => previous ?? { count: 0, seen: new Map<string, number>() },
@@ -61,17 +73,20 @@ describe("replay", () => {
 
     before(async function () {
       this.timeout(120_000);
-      const recorded = new RecordedHost("idle-only", idleOnly as Policy, idleOnlyOptions);
+      const recorded = new RecordedHost("idle-only", idleOnly, idleOnlyOptions);
       const writer = recorded.policy.record();
       await recorded.run(500);
       wished = recorded.policy.wished;
       record = bytesOf(writer);
     });
 
-    it("was worth recording", () => {
+    it("was worth recording", async () => {
+      const { domainCounts, taskCounts } = await recordedCounts(record);
       const holding = wished.filter((tick) => tick.length > 0).length;
       assert.equal(wished.length, 500);
       assert.ok(holding > 50 && holding < 450, `${String(holding)} ticks with wishes`);
+      assert.ok(domainCounts.has(2) && domainCounts.has(3), "domains come and go");
+      assert.ok(taskCounts.size > 20, `${String(taskCounts.size)} counts of tasks: they come and go`);
     });
 
     it("gives what was wished, with its reasons, in every tick", async () => {
@@ -125,34 +140,46 @@ describe("replay", () => {
   });
 
   it("begins with the recorded state, in the middle of a run", async () => {
-    const recorded = new RecordedHost("test", inTurns as Policy, { ticks: 7 });
+    const recorded = new RecordedHost("test", inTurns, { ticks: 7 });
     await recorded.run(40);
     const writer = recorded.policy.record();
     await recorded.run(60);
     const record = bytesOf(writer);
-    const same = await replayed(record, loaded(inTurns as Policy));
+    const same = await replayed(record, loaded(inTurns));
     assert.equal(same.ticks.length, 60);
     assert.deepEqual(differing(same.ticks), []);
     assert.ok(same.ticks.some((tick) => tick.processes.length > 0));
-    const other = await replayed(record, loaded(inTurns as Policy), { ticks: 6 });
+    const other = await replayed(record, loaded(inTurns), { ticks: 6 });
     assert.ok(differing(other.ticks).length > 0);
   });
 
   it("follows a reload: other options, and the state that was handed over", async () => {
-    const recorded = new RecordedHost("test", inTurns as Policy, { ticks: 7 });
+    const recorded = new RecordedHost("test", inTurns, { ticks: 7 });
     await recorded.run(10);
     const writer = recorded.policy.record();
     await recorded.run(30);
-    recorded.policy.reload("2.0.0", inTurns as Policy, { ticks: 3 });
+    recorded.policy.reload("2.0.0", inTurns, { ticks: 3 });
     await recorded.run(30);
-    const { ticks, replay } = await replayed(bytesOf(writer), loaded(inTurns as Policy));
+    const { ticks, replay } = await replayed(bytesOf(writer), loaded(inTurns));
     assert.deepEqual(differing(ticks), []);
     assert.equal(replay.recorded?.version, "2.0.0");
     assert.deepEqual(replay.recorded.options, { ticks: 3 });
   });
 
+  it("passes over ticks whose policy it cannot know yet: the record has its state of a later tick only", async () => {
+    const recorded = new RecordedHost("test", inTurns, { ticks: 3 });
+    await recorded.run(5);
+    const writer = recorded.policy.record();
+    await recorded.run(4);
+    recorded.policy.reload("2.0.0", inTurns, { ticks: 2 }, 3);
+    await recorded.run(20);
+    const { ticks } = await replayed(bytesOf(writer), loaded(inTurns, "2.0.0"));
+    assert.equal(ticks.length, 4 + 20 - 3);
+    assert.deepEqual(differing(ticks.slice(4)), []);
+  });
+
   it("hands the state of another version over to init", async () => {
-    const recorded = new RecordedHost("test", inTurns as Policy, { ticks: 7 });
+    const recorded = new RecordedHost("test", inTurns, { ticks: 7 });
     const writer = recorded.policy.record();
     await recorded.run(5);
     const seen: unknown[] = [];
@@ -168,10 +195,10 @@ describe("replay", () => {
   });
 
   it("begins anew, with a notice, where the state could not be kept", async () => {
-    const withFunction: Policy<unknown, unknown> = {
+    const withFunction: Policy = {
       ...inTurns,
       init: () => ({ count: 0, seen: new Map(), f: () => 1 }),
-    } as Policy;
+    };
     const recorded = new RecordedHost("test", withFunction, { ticks: 3 });
     const writer = recorded.policy.record();
     await recorded.run(12);
@@ -184,7 +211,7 @@ describe("replay", () => {
   });
 
   it("tells how the policy fails, tick by tick, and goes on", async () => {
-    const recorded = new RecordedHost("test", inTurns as Policy, { ticks: 3 });
+    const recorded = new RecordedHost("test", inTurns, { ticks: 3 });
     const writer = recorded.policy.record();
     await recorded.run(6);
     let asked = 0;
