@@ -9,10 +9,11 @@ import { jsonLine, printable, type Terminal } from "./terminal.js";
 
 const examples = `
 Each line is a change: + the policy would hold the process now and did not then, - it would let it go and held
-it then, = the same. Where the record has no policy of this name, it is compared with what all policies together
-wished.
+it then, = the same. Where the record has no policy of this name, it is compared with what all policies
+together wished.
 
-Exit code 1 when the policy wishes something else than it did, or fails; 0 when it does not, or is not in the record.
+Exit code 1 when the policy wishes something else than it did, or fails; 0 when it does not, or is not in the
+record.
 
 Examples:
   vmmsched replay today.vmmrec --policy idle-only

@@ -142,7 +142,7 @@ const batch: DomainSpec = {
   processes: [
     { comm: "burn-1", workload: { kind: "burn" } },
     { comm: "burn-2", workload: { kind: "threads", count: 3, each: { kind: "burn" } } },
-    { comm: "forker", workload: { kind: "forker", perSecond: 10, childMs: 3 } },
+    { comm: "forker", workload: { kind: "forker", perSecond: 10, childMs: 40 } },
   ],
 };
 const web: DomainSpec = {
