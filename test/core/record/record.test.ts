@@ -3,23 +3,15 @@ import { crc32, deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { isVmmschedError } from "../../../core/errors.js";
 import { encodeBlock, fileHead } from "../../../core/record/block.js";
-import {
-  columnBytes,
-  domainColumns,
-  rowBytesOf,
-  snapshotColumns,
-  taskColumns,
-} from "../../../core/record/columns.js";
-import { captureTick } from "../../../core/record/frame.js";
+import { domainColumns, rowBytesOf, snapshotColumns, taskColumns } from "../../../core/record/columns.js";
 import { restoreState } from "../../../core/record/policy-state.js";
 import { RecordReader } from "../../../core/record/record-reader.js";
+import { picture, read } from "./record-text.js";
 import { RecordWriter } from "../../../core/record/record-writer.js";
-import { Wishes } from "../../../core/policies/policies.js";
 import { DomainColumns, maxDomains } from "../../../core/snapshot/domain-columns.js";
-import { type HostColumns } from "../../../core/snapshot/host-columns.js";
 import { TaskColumns } from "../../../core/snapshot/task-columns.js";
 import { captured, hostOf, randomCapacity, randomTick, wishesOf, type RandomTick } from "./random-ticks.js";
-import { bytesOf, recordStart, TestFolder, texts } from "./recorded-host.js";
+import { bytesOf, recordStart, texts } from "./recorded-host.js";
 
 const start = { ...recordStart, capacity: randomCapacity };
 const noState = { kind: "unavailable", why: "none" } as const;
@@ -30,51 +22,6 @@ function recordOf(ticks: readonly RandomTick[]): Buffer {
     writer.policyStarted({ policy, version: "1.0.0", options: {}, state: noState });
   for (const tick of ticks) writer.frame(captured(tick));
   return bytesOf(writer);
-}
-
-/** A record as it reads: a line a tick, failures, notices; and the coded error that it ended with. */
-async function read(record: Uint8Array) {
-  using folder = new TestFolder();
-  const ticks: string[] = [];
-  const found = {
-    ticks,
-    failures: [] as string[],
-    notices: [] as string[],
-    error: undefined as string | undefined,
-  };
-  try {
-    await using reader = await RecordReader.open(folder.file("r", record));
-    for await (const item of reader.items()) {
-      if (item.kind === "failure") found.failures.push(item.failure.error);
-      else {
-        const answers = [...item.answers].map(([name, { wishes }]) => [
-          name,
-          wishes && texts(wishes, item.host.taskCount),
-        ]);
-        ticks.push(picture(item.host, [...item.holds], answers));
-      }
-    }
-    found.notices.push(...reader.notices);
-  } catch (error) {
-    assert.ok(isVmmschedError(error), String(error instanceof Error ? error.stack : error));
-    assert.match(error.code, /^ERR_RECORD_(INVALID|VERSION)$/);
-    found.error = error.message;
-  }
-  return found;
-}
-
-/** Everything in a tick, as text. */
-function picture(host: HostColumns, holds: readonly number[], answers: unknown): string {
-  const { timeNs, intervalNs, domainCount, taskCount } = host;
-  const tasks = taskColumns.map((column) => [
-    column.name,
-    Buffer.from(columnBytes(column, host.tasks, taskCount)).toString("hex"),
-  ]);
-  const domains = domainColumns.map((column) => [
-    column.name,
-    Buffer.from(columnBytes(column, host.domains, domainCount)).toString("hex"),
-  ]);
-  return JSON.stringify({ timeNs, intervalNs, domainCount, taskCount, tasks, domains, holds, answers });
 }
 
 function expected(tick: RandomTick): string {
@@ -280,100 +227,6 @@ describe("a record", () => {
     const host = hostOf(sample[0]!);
     host.tasks.priority.fill(0);
     assert.deepEqual(ticks, [picture(host, sample[0]!.holds.slice(0, host.taskCount), [])]);
-  });
-});
-
-describe("a record that is being made", () => {
-  const answered = (incarnation: number, generation = 0) => {
-    const host = hostOf(sample[0]!);
-    for (let i = 0; i < generation; i++) {
-      host.beginWriting();
-      host.endWriting([], 0, 0, 0);
-    }
-    const answer = { policy: "p", incarnation, wishes: undefined };
-    return captureTick(host, [answer], new Wishes(randomCapacity));
-  };
-  const policy = (incarnation: number, version: string) => ({
-    policy: "p",
-    incarnation,
-    version,
-    options: {},
-    state: noState,
-  });
-  const read_ = async (writer: RecordWriter) => {
-    using folder = new TestFolder();
-    await using reader = await RecordReader.open(folder.file("r", bytesOf(writer)));
-    const starts: (string | undefined)[] = [];
-    for await (const item of reader.items())
-      if (item.kind === "tick") starts.push(item.answers.get("p")?.started?.version);
-    return starts;
-  };
-
-  it("waits with ticks for the start of the policy that they name, and keeps their order", async () => {
-    const writer = new RecordWriter(start);
-    const size = writer.stream.readableLength;
-    writer.frame(answered(1));
-    writer.frame(answered(1));
-    assert.equal(writer.stream.readableLength, size);
-    writer.policyStarted(policy(1, "1.0.0"));
-    writer.policyStarted(policy(2, "2.0.0"));
-    writer.frame(answered(1));
-    writer.frame(answered(2));
-    writer.frame(answered(2));
-    assert.deepEqual(await read_(writer), ["1.0.0", undefined, undefined, "2.0.0", undefined]);
-  });
-
-  it("does not wait for ever", async () => {
-    const writer = new RecordWriter(start);
-    for (let i = 0; i < 65; i++) writer.frame(answered(1));
-    writer.frame(answered(2));
-    const starts = await read_(writer);
-    assert.equal(starts.length, 66);
-    assert.deepEqual([starts[0], starts[1], starts[65]], ["unknown", undefined, "unknown"]);
-  });
-
-  it("lets a start count from the snapshot after the one that its state belongs to", async () => {
-    const writer = new RecordWriter(start);
-    writer.policyStarted({ ...policy(1, "1.0.0"), afterGeneration: 4 });
-    for (const generation of [1, 2, 3, 4]) writer.frame(answered(1, generation));
-    assert.deepEqual(await read_(writer), [undefined, undefined, "1.0.0", undefined]);
-  });
-
-  it("ends, and says so, when it is read more slowly than the scheduler ticks", async () => {
-    const writer = new RecordWriter(start, 2000);
-    writer.policyStarted(policy(1, "1.0.0"));
-    let most = 0;
-    for (let i = 0; i < 1000; i++) {
-      writer.frame(captured({ ...sample[i % sample.length]!, policies: {} }));
-      most = Math.max(most, writer.stream.readableLength);
-    }
-    assert.ok(writer.ended);
-    assert.ok(most < 20_000, `${String(most)} bytes`);
-    const { notices, ticks } = await read(writer.stream.read() as Buffer);
-    assert.ok(ticks.length > 0 && ticks.length < 1000);
-    assert.match(
-      notices.join(),
-      /^the recording ended early after \d+ ticks?: it was read more slowly than the scheduler ticks$/,
-    );
-  });
-
-  it("takes nothing more once its stream was destroyed", async () => {
-    const writer = new RecordWriter(start);
-    writer.stream.destroy();
-    writer.frame(answered(1));
-    writer.end("over");
-    assert.ok(writer.ended);
-    await new Promise((resolve) => writer.stream.once("close", resolve));
-  });
-
-  it("refuses a tick that is none", () => {
-    const writer = new RecordWriter(start);
-    assert.throws(() => {
-      writer.frame(new ArrayBuffer(7));
-    }, /half a tick/);
-    assert.throws(() => {
-      writer.frame(captured(sample[0]!).slice(0, -1));
-    }, /ERR_RECORD_INVALID/);
   });
 });
 
