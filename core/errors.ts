@@ -27,6 +27,7 @@ export const errorTable = {
   ERR_RECORD_UNWRITABLE: "a record could not be written",
   ERR_RECORD_INVALID: "a file is no record, or is damaged",
   ERR_RECORD_VERSION: "a record has another format than this vmmsched reads",
+  ERR_RUNTIME_DIRECTORY: "the runtime directory cannot be used",
   ERR_USAGE: "the command line is not valid",
 } as const;
 

@@ -21,7 +21,7 @@ export const manifestSchema = {
     description: { type: "string", minLength: 1 },
     entry: {
       type: "string",
-      pattern: "^(?!.*\\.\\.)[^/].*\\.js$",
+      pattern: "^(?!.*\\.\\.)[^/].*\\.[jt]s$",
       description: "Module with the plugin as its default export, relative to plugin.json",
     },
     options: {

@@ -17,6 +17,8 @@ export interface KeeperStatus {
   /** Why the newest version does not run although another one does. */
   readonly problem?: string;
   readonly lastReload?: Reload;
+  /** Where its last failure is kept for its author. */
+  readonly record?: string;
   readonly restarts: number;
   readonly strikes: number;
   /** Of the thread that runs now. */

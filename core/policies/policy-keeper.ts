@@ -44,6 +44,7 @@ export class PolicyKeeper {
   #refused: { readonly key: string; readonly problem: string } | undefined;
   #lastReload: Reload | undefined;
   #reason: string | undefined;
+  #record: string | undefined;
   #restarts = 0;
   #strikes = 0;
   #attempts = 0;
@@ -59,6 +60,11 @@ export class PolicyKeeper {
     private readonly ports: KeeperPorts,
   ) {}
 
+  /** Versions that run, are to run, or may be fallen back to. */
+  get specs(): readonly PolicySpec[] {
+    return [this.#wanted, this.#live?.spec, this.#fallback].filter((spec) => spec !== undefined);
+  }
+
   /** The thread to ask, if there is one. */
   get active(): ActivePolicy | undefined {
     const live = this.#live;
@@ -73,6 +79,7 @@ export class PolicyKeeper {
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
       ...(this.#refused === undefined ? {} : { problem: this.#refused.problem }),
       ...(this.#lastReload === undefined ? {} : { lastReload: this.#lastReload }),
+      ...(this.#record === undefined ? {} : { record: this.#record }),
       restarts: this.#restarts,
       strikes: this.#strikes,
       lateTicks: this.#live?.channel.lateCount ?? 0,
@@ -163,7 +170,7 @@ export class PolicyKeeper {
     await old.end();
     this.#note("removed", old.spec, began);
     this.ports.log.info(
-      { event: "policy-removed", policy: this.name, version: old.spec.version },
+      { event: "policy-removed", policy: this.name, version: old.spec.plugin.version },
       "policy removed; what it held is released",
     );
   }
@@ -177,7 +184,7 @@ export class PolicyKeeper {
       const rehearsed = handOver ? await this.#stateToHandOver() : undefined;
       const { settings, log } = this.ports;
       next = await PolicyWorker.load(spec, settings, rehearsed, this.#superseded.signal, (level, text) => {
-        log[level]({ event: "policy-console", policy: spec.name, version: spec.version }, text);
+        log[level]({ event: "policy-console", policy: this.name, version: spec.plugin.version }, text);
       });
       // What the old one has learnt meanwhile counts.
       await next.start(handOver ? await this.#stateToHandOver() : undefined);
@@ -204,7 +211,7 @@ export class PolicyKeeper {
       {
         event: "policy-live",
         policy: this.name,
-        version: next.spec.version,
+        version: next.spec.plugin.version,
         tookMs: this.#lastReload?.tookMs,
       },
       "policy is live",
@@ -235,9 +242,10 @@ export class PolicyKeeper {
     await worker.end();
     const problem = describeFault(fault);
     const record = this.ports.keepFault(spec, fault);
+    this.#record = record ?? this.#record;
     this.#reason = problem;
     this.ports.log.error(
-      { event: "policy-failed", policy: this.name, version: spec.version, error: problem, record },
+      { event: "policy-failed", policy: this.name, version: spec.plugin.version, error: problem, record },
       "a policy failed; what it held is released",
     );
     const fallback = this.#fallback;
@@ -250,8 +258,8 @@ export class PolicyKeeper {
         const facts = {
           event: "policy-rolled-back",
           policy: this.name,
-          from: spec.version,
-          to: fallback.version,
+          from: spec.plugin.version,
+          to: fallback.plugin.version,
         };
         this.ports.log.warn(facts, "the version before goes on");
         return;
@@ -266,9 +274,9 @@ export class PolicyKeeper {
     this.#refused = { key: spec.key, problem };
     if (this.#live === undefined) this.#reason = problem;
     this.#lastReload = { ...this.#reload("refused", spec, performance.now()), reason: problem };
-    const goesOn = this.#live === undefined ? {} : { live: this.#live.spec.version };
+    const goesOn = this.#live === undefined ? {} : { live: this.#live.spec.plugin.version };
     this.ports.log.error(
-      { event: "policy-refused", policy: this.name, version: spec.version, error: problem, ...goesOn },
+      { event: "policy-refused", policy: this.name, version: spec.plugin.version, error: problem, ...goesOn },
       this.#live === undefined
         ? "a policy cannot run"
         : "a new version of a policy cannot run; the old one goes on",
@@ -309,6 +317,6 @@ export class PolicyKeeper {
 
   #reload(result: Reload["result"], spec: PolicySpec, began: number): Reload {
     const tookMs = Math.round(performance.now() - began);
-    return { at: new Date().toISOString(), result, version: spec.version, tookMs };
+    return { at: new Date().toISOString(), result, version: spec.plugin.version, tookMs };
   }
 }

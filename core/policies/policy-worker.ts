@@ -1,20 +1,17 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { VmmschedError, messageOf } from "../errors.js";
+import { restoreStack, type StagedPlugin } from "../plugins/stage.js";
 import type { HostBuffers } from "../snapshot/host-columns.js";
 import { PolicyChannel } from "./channel.js";
 import type { FaultReport, FromPolicy, PolicyThreadData, ToPolicy } from "./thread-messages.js";
 
 /** A version of a policy with its options: what is to run. */
 export interface PolicySpec {
-  readonly name: string;
-  readonly version: string;
+  readonly plugin: StagedPlugin;
+  readonly options: unknown;
   /** Names the code and the options: another one is another version. */
   readonly key: string;
-  readonly entryUrl: string;
-  readonly options: unknown;
-  /** Names the author's files in a stack, not the staged copies. */
-  readonly restoreStack: (stack: string) => string;
 }
 
 export interface WorkerSettings {
@@ -57,15 +54,15 @@ export class PolicyWorker {
     this.channel = PolicyChannel.allocate(settings.capacity);
     this.fault = new Promise((resolve) => (this.#tellFault = resolve));
     const workerData: PolicyThreadData = {
-      name: spec.name,
-      entryUrl: spec.entryUrl,
+      name: spec.plugin.name,
+      entryUrl: spec.plugin.entryUrl,
       options: spec.options,
       host: settings.host,
       channel: this.channel.buffers,
       previous,
     };
     this.#worker = new Worker(new URL("./policy-thread.js", import.meta.url), {
-      name: `policy ${spec.name}`,
+      name: `policy ${spec.plugin.name}`,
       workerData,
       // Nothing that node would print for it at its end: what is to be told is told by messages.
       stdout: true,
@@ -157,7 +154,7 @@ export class PolicyWorker {
 
   #fail(fault: PolicyFault): void {
     if (this.#ended) return;
-    this.#tellFault({ ...fault, stack: this.spec.restoreStack(fault.stack) });
+    this.#tellFault({ ...fault, stack: restoreStack(fault.stack, this.spec.plugin) });
   }
 
   #message<Type extends FromPolicy["type"]>(

@@ -1,4 +1,5 @@
 import type { WorkerPolicies } from "./worker-policies.js";
+import type { StagedPlugin } from "../plugins/stage.js";
 import type { KeeperStatus } from "./keeper-status.js";
 import { PolicyKeeper, type KeeperPorts } from "./policy-keeper.js";
 import type { PolicySpec } from "./policy-worker.js";
@@ -25,10 +26,10 @@ export class Supervisor {
 
   /** From now on these are to run, in this order. Resolves when all of it has been done or found impossible. */
   async want(specs: readonly PolicySpec[]): Promise<void> {
-    const names = new Set(specs.map(({ name }) => name));
+    const names = new Set(specs.map(({ plugin }) => plugin.name));
     const gone = [...this.#keepers.values()].filter(({ name }) => !names.has(name));
     const changes = [
-      ...specs.map((spec) => this.#keeperOf(spec.name).want(spec)),
+      ...specs.map((spec) => this.#keeperOf(spec.plugin.name).want(spec)),
       ...gone.map((keeper) => keeper.want(undefined)),
     ];
     await Promise.all(changes);
@@ -37,6 +38,11 @@ export class Supervisor {
   /** A second chance for a policy that was given up. */
   async retry(name: string): Promise<void> {
     await this.#keepers.get(name)?.retry();
+  }
+
+  /** Plugins that run, are to run, or may be fallen back to. */
+  get plugins(): readonly StagedPlugin[] {
+    return [...this.#keepers.values()].flatMap(({ specs }) => specs.map(({ plugin }) => plugin));
   }
 
   status(name: string): KeeperStatus | undefined {
