@@ -31,11 +31,16 @@ export function isTest(file: string): boolean {
  */
 export function runnableFiles(folder: string): ReadonlyMap<string, string> {
   const read = (file: string) => readFileSync(join(folder, file), "utf8");
-  const texts = filesOf(folder).map((file) => [file, isScript(file) ? stripTypes(file, read(file)) : read(file)] as const);
+  const texts = filesOf(folder).map(
+    (file) => [file, isScript(file) ? stripTypes(file, read(file)) : read(file)] as const,
+  );
   const problems = texts.map(([, text]) => text).filter((text) => typeof text !== "string");
   if (problems.length > 0) throw codeError(folder, problems, read);
   return new Map(
-    texts.map(([file, text]) => [stagedName(file), isScript(file) ? withStagedImports(String(text)) : String(text)]),
+    texts.map(([file, text]) => [
+      stagedName(file),
+      isScript(file) ? withStagedImports(String(text)) : String(text),
+    ]),
   );
 }
 
