@@ -12,7 +12,9 @@ export function parseYaml(text: string): ParsedYaml {
     return { faults: [{ offset: 0, text: `nested more than ${deepestNesting} levels deep` }] };
   const [document, second] = new Composer({ uniqueKeys: false }).compose(tokens, true, text.length);
   if (document === undefined) return { faults: [{ offset: 0, text: "the file holds no document" }] };
-  const faults = [...document.errors, ...document.warnings].map((fault) => plainFault(fault, text));
+  const faults = [...document.errors, ...document.warnings].map((fault) => {
+    return unclosedText(fault, document) ?? plainFault(fault, text);
+  });
   if (second !== undefined)
     faults.push({ offset: second.range[0], text: "a second document begins here (---); a file holds one" });
   if (faults.length === 0) faults.push(...repeatedKeys(document, text), ...expansion(document));
@@ -23,7 +25,7 @@ export function parseYaml(text: string): ParsedYaml {
 function nesting(tokens: readonly CST.Token[]): number {
   let depth = 0;
   let level: readonly unknown[] = tokens;
-  while (level.length > 0 && depth <= deepestNesting + 1) {
+  while (level.length > 0 && depth <= deepestNesting + 3) {
     level = level.flatMap(children);
     depth++;
   }
@@ -50,7 +52,10 @@ function plainFault({ code, message, pos }: YAMLError, text: string): SyntaxFaul
             offset,
             text: `a ${message.slice(-1)} is missing, or the lines inside of the brackets are not indented`,
           }
-        : { offset, text: "this line is indented differently from the others of its group" };
+        : {
+            offset,
+            text: "this line fits neither the group above it nor a new one: look at its indentation, and at whether the group has keys or list items (- )",
+          };
     case "BLOCK_AS_IMPLICIT_KEY":
       return { offset, text: `a second ": " in one line; put the value in quotes, or begin a new line` };
     case "MULTILINE_IMPLICIT_KEY":
@@ -78,11 +83,22 @@ function plainFault({ code, message, pos }: YAMLError, text: string): SyntaxFaul
   }
 }
 
+/** A text without its closing quote goes on to the end of the file: where it begins is what helps. */
+function unclosedText({ code, message, pos }: YAMLError, document: Document): SyntaxFault | undefined {
+  if (code !== "MISSING_CHAR" || !message.startsWith("Missing closing")) return undefined;
+  let offset = pos[0];
+  visit(document, {
+    Scalar(_, { type, range }) {
+      const isQuoted = type === "QUOTE_DOUBLE" || type === "QUOTE_SINGLE";
+      if (isQuoted && range && range[1] >= pos[0]) offset = range[0];
+    },
+  });
+  return { offset, text: "the closing quote of this text is missing" };
+}
+
 function missing(message: string): string {
   if (message.startsWith("Sequence item"))
     return `this belongs to a list: begin it with "- ", or indent it like the keys above`;
-  if (message.startsWith("Missing closing"))
-    return `the closing ${message.includes('"') ? '"' : "'"} of a text is missing`;
   return message;
 }
 

@@ -72,6 +72,13 @@ export function configurePlugins(plugins: readonly LoadedPlugin[], config: Loade
   return { policies: sets.get("default") ?? [], policySets: sets, profiles: configured };
 }
 
+/** What to say of a plugin that is named where another kind is expected. */
+const elsewhere = {
+  policy:
+    "is a guest profile, not a policy; guest profiles are always active, and their options belong under profiles",
+  "guest-profile": "is a policy, not a guest profile; it belongs under policies",
+} as const;
+
 function unknownName(
   path: DocumentPath,
   name: string,
@@ -84,6 +91,6 @@ function unknownName(
   const said =
     other === undefined
       ? `there is no ${noun} ${quote(name)}${suggestion(name, names)}`
-      : `${quote(name)} is a ${other.kind}; ${kind === "policy" ? "its options belong under profiles" : "it belongs under policies"}`;
+      : `${quote(name)} ${elsewhere[kind]}`;
   return { path, text: `${said}\n${allowedList(names)}` };
 }
