@@ -145,6 +145,8 @@ function correction({ data, instancePath }: ErrorObject, schema: Schema): string
   if (data === null && types.includes("object") && instancePath !== "")
     return "; an empty object is written {}";
   if (typeof data !== "string") return "";
+  if (instancePath === "" && types.includes("object") && /^[\w$]+:\S/.test(data))
+    return "; is a space missing after the colon?";
   const unquoted = types.some((type) => unquotedForms[type]?.test(data));
   if (unquoted) return `; did you mean ${data}, without quotes?`;
   const isNumber = types.includes("integer") || types.includes("number");

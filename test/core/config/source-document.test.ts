@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { parseSource, pointer } from "../../../core/config/source-document.js";
+import fc from "fast-check";
+import { parseSource, pointer, tryParseSource } from "../../../core/config/source-document.js";
 
 const yaml = `# first line
 log:
@@ -49,6 +50,26 @@ describe("a source document", () => {
       assert.throws(parse, { code: "ERR_CONFIG_INVALID", message: /nested more than 100 levels deep/ });
     });
   }
+
+  it("is parsed or refused with a place, whatever has been done to the text", () => {
+    const pieces = [...Array.from(" \n\t:-,[]{}\"'&*!|>%@`#?\\"), "- ", ": ", "*a ", "&a ", "<<: ", "---\n"];
+    const piece = fc.constantFrom(...pieces);
+    const edit = fc.tuple(fc.nat(), fc.nat(4), piece);
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 8 }), (edits) => {
+        let text = yaml;
+        for (const [at, length, inserted] of edits) {
+          const from = at % (text.length + 1);
+          text = text.slice(0, from) + inserted + text.slice(from + length);
+        }
+        const parsed = tryParseSource("c.yaml", text);
+        if (typeof parsed === "string")
+          assert.match(parsed, /^c\.yaml is not valid YAML:\n( {2}c\.yaml:\d+:\d+\n {4}\S.*\n?)+$/);
+        else JSON.stringify(parsed.value);
+      }),
+      { numRuns: 3000 },
+    );
+  });
 
   it("tells no more problems than can be read, and how many there are", () => {
     const source = parseSource("c.yaml", yaml, "ERR_CONFIG_INVALID");
