@@ -1,6 +1,6 @@
 import type { HostColumns } from "../snapshot/host-columns.js";
 import { TaskTable } from "../snapshot/task-table.js";
-import { PolicyChannel, type Answer, type ChannelBuffers } from "./channel.js";
+import { PolicyChannel, type ChannelBuffers } from "./channel.js";
 import type { Policies, Wishes } from "./policies.js";
 
 /** A policy whose thread is ready to answer. */
@@ -17,7 +17,6 @@ interface Asked {
   readonly channel: PolicyChannel;
   /** What it wished last, by task: what a late answer is taken to be. */
   readonly wished: TaskTable;
-  answer: Answer;
 }
 
 /** Policies in threads of their own. The set changes between two ticks. */
@@ -37,7 +36,7 @@ export class WorkerPolicies implements Policies {
       const known = before.get(name);
       if (known?.incarnation === incarnation) return known;
       const wished = known?.wished ?? new TaskTable(this.columns.tasks.capacity);
-      return { name, incarnation, channel: new PolicyChannel(channel), wished, answer: "late" };
+      return { name, incarnation, channel: new PolicyChannel(channel), wished };
     });
   }
 
@@ -47,9 +46,9 @@ export class WorkerPolicies implements Policies {
     for (const asked of this.#asked) asked.channel.ask(generation);
     const deadline = performance.now() + this.deadlineMs;
     for (const asked of this.#asked) {
-      asked.answer = asked.channel.await(generation, Math.max(0, deadline - performance.now()));
-      if (asked.answer === "answered") this.#take(asked, wishes);
-      else if (asked.answer === "late") this.#repeat(asked, wishes);
+      const answer = asked.channel.await(generation, Math.max(0, deadline - performance.now()));
+      if (answer === "answered") this.#take(asked, wishes);
+      else if (answer === "late") this.#repeat(asked, wishes);
       else asked.wished.clear();
     }
   }
