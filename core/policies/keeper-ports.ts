@@ -1,5 +1,6 @@
 import type { Log } from "../log.js";
-import type { Patience, PolicyFault, PolicySpec, WorkerSettings } from "./policy-worker.js";
+import type { PackedState } from "./thread-messages.js";
+import type { Patience, PolicyFault, PolicySpec, PolicyWorker, WorkerSettings } from "./policy-worker.js";
 import type { BackOff } from "./restarts.js";
 
 export interface KeeperTimes extends BackOff, Omit<Patience, "hangMs"> {
@@ -26,6 +27,8 @@ export interface KeeperPorts {
   readonly changed: () => Promise<void>;
   /** Keeps what is known of a fault; returns where. */
   readonly keepFault: (spec: PolicySpec, fault: PolicyFault) => string | undefined;
+  /** A thread has made its state, from that of the one before if there is one. */
+  readonly started?: (thread: PolicyWorker, previous: PackedState | undefined) => void;
   /** A policy that owes an answer for so long hangs. */
   readonly hangMs: number;
   readonly times?: Partial<KeeperTimes>;

@@ -82,13 +82,17 @@ export class LivePolicy {
    * ended with: nothing that was learnt is lost, and no tick goes unanswered.
    */
   async #swap(old: PolicyWorker | undefined, next: PolicyWorker, handOver: boolean): Promise<void> {
-    if (old === undefined || !handOver) await next.start(undefined);
+    if (old === undefined || !handOver) {
+      await next.start(undefined);
+      this.ports.started?.(next, undefined);
+    }
     this.#thread = next;
     await this.ports.changed();
     if (old === undefined || !handOver) return;
     const { state } = await this.#stateOf(old);
     try {
       await next.start(state);
+      this.ports.started?.(next, state);
     } catch (error) {
       this.#thread = old;
       await this.ports.changed();
@@ -121,7 +125,7 @@ export class LivePolicy {
   ): Promise<{ readonly known: boolean; readonly state?: PackedState }> {
     if (old === undefined) return { known: false };
     try {
-      const state = await old.state();
+      const { state } = await old.state();
       return state === undefined ? { known: true } : { known: true, state };
     } catch (error) {
       this.ports.log.warn(

@@ -4,7 +4,6 @@ import type { KeeperStatus, Reload } from "./keeper-status.js";
 import { LivePolicy, type Attempt } from "./live-policy.js";
 import { describeFault, type PolicyFault, type PolicySpec, type PolicyWorker } from "./policy-worker.js";
 import { Restarts } from "./restarts.js";
-import type { PackedState } from "./thread-messages.js";
 import type { ActivePolicy } from "./worker-policies.js";
 
 type Failure = Extract<Attempt, { result: "failed" }>;
@@ -45,7 +44,12 @@ export class PolicyKeeper {
     return [this.#wanted, this.#live.thread?.spec, this.#fallback].filter((spec) => spec !== undefined);
   }
 
-  /** The thread to ask, if there is one. */
+  /** The thread that is asked, if there is one. */
+  get thread(): PolicyWorker | undefined {
+    return this.#live.thread;
+  }
+
+  /** The same, for the cycle. */
   get active(): ActivePolicy | undefined {
     const live = this.#live.thread;
     return live && { name: this.name, incarnation: live.incarnation, channel: live.channel.buffers };
@@ -89,8 +93,8 @@ export class PolicyKeeper {
   }
 
   /** A copy of the live version's state. Throws ERR_POLICY_FAILED. */
-  async state(): Promise<PackedState | undefined> {
-    return this.#live.thread?.state();
+  async state(): ReturnType<PolicyWorker["state"]> {
+    return (await this.#live.thread?.state()) ?? { generation: 0 };
   }
 
   /** To be called a few times a second: sees what only shows from outside. */

@@ -133,7 +133,7 @@ function receive(policy: Policy): boolean {
   const received = receiveMessageOnPort(port);
   if (received === undefined) return false;
   const message = received.message as ToPolicy;
-  if (message.type === "hand over") post({ type: "state", ...packedState() });
+  if (message.type === "hand over") post({ type: "state", ...packedState(), generation: channel.answered });
   else {
     try {
       state = freshState(policy, message.previous);

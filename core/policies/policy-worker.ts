@@ -135,17 +135,17 @@ export class PolicyWorker {
   }
 
   /**
-   * Its state after all that it was asked so far; undefined when it has none. Throws ERR_POLICY_FAILED when it cannot be
-   * copied, or does not come.
+   * Its state after all that it was asked so far, the last time about the snapshot of `generation`; undefined when it has
+   * none. Throws ERR_POLICY_FAILED when it cannot be copied, or does not come.
    */
-  async state(): Promise<PackedState | undefined> {
+  async state(): Promise<{ readonly state?: PackedState; readonly generation: number }> {
     this.#post({ type: "hand over" });
     const late = (seconds: number) =>
       new VmmschedError("ERR_POLICY_FAILED", `it did not hand over its state within ${seconds} s`);
-    const { state, problem } = await this.#waiters.wait("state", this.patience.stateMs, late);
+    const { state, problem, generation } = await this.#waiters.wait("state", this.patience.stateMs, late);
     if (problem !== undefined)
       throw new VmmschedError("ERR_POLICY_FAILED", `its state cannot be copied: ${problem}`);
-    return state;
+    return state === undefined ? { generation } : { state, generation };
   }
 
   /** To be called a few times a second: fails it for what only shows from outside. */

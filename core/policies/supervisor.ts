@@ -1,10 +1,9 @@
-import { deserialize } from "node:v8";
 import type { WorkerPolicies } from "./worker-policies.js";
 import type { StagedPlugin } from "../plugins/stage.js";
 import type { KeeperStatus } from "./keeper-status.js";
 import type { KeeperPorts } from "./keeper-ports.js";
 import { PolicyKeeper } from "./policy-keeper.js";
-import type { PolicySpec } from "./policy-worker.js";
+import type { PolicySpec, PolicyWorker } from "./policy-worker.js";
 
 type ActiveSet = Parameters<WorkerPolicies["use"]>[0];
 
@@ -59,10 +58,14 @@ export class Supervisor {
     return this.#keepers.get(name)?.status;
   }
 
-  /** A copy of the state of a policy that runs. Throws ERR_POLICY_FAILED. */
-  async state(name: string): Promise<unknown> {
-    const packed = await this.#keepers.get(name)?.state();
-    return packed === undefined ? undefined : deserialize(packed);
+  /** The threads that are asked. */
+  get threads(): readonly PolicyWorker[] {
+    return [...this.#keepers.values()].flatMap(({ thread }) => thread ?? []);
+  }
+
+  /** The state of a policy that runs, after what it was asked last. Throws ERR_POLICY_FAILED. */
+  async state(name: string): ReturnType<PolicyWorker["state"]> {
+    return (await this.#keepers.get(name)?.state()) ?? { generation: 0 };
   }
 
   /** Ends every thread. */

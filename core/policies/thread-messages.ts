@@ -30,7 +30,13 @@ export type FromPolicy =
   /** Loaded and rehearsed. */
   | { readonly type: "ready" }
   | { readonly type: "started" }
-  | { readonly type: "state"; readonly state?: PackedState; readonly problem?: string }
+  /** `generation`: of the snapshot that it answered last. */
+  | {
+      readonly type: "state";
+      readonly state?: PackedState;
+      readonly problem?: string;
+      readonly generation: number;
+    }
   | { readonly type: "console"; readonly level: ConsoleLevel; readonly text: string }
   | { readonly type: "fault"; readonly fault: FaultReport };
 

@@ -1,6 +1,7 @@
 import type { HostColumns } from "../snapshot/host-columns.js";
 import { TaskTable } from "../snapshot/task-table.js";
-import { PolicyChannel, type ChannelBuffers } from "./channel.js";
+import { PolicyChannel, type Answer, type ChannelBuffers } from "./channel.js";
+import type { WishColumns } from "./wish-columns.js";
 import type { Policies, Wishes } from "./policies.js";
 
 /** A policy whose thread is ready to answer. */
@@ -17,6 +18,8 @@ interface Asked {
   readonly channel: PolicyChannel;
   /** What it wished last, by task: what a late answer is taken to be. */
   readonly wished: TaskTable;
+  /** What became of the last question. */
+  answer: Answer;
 }
 
 /** Policies in threads of their own. The set changes between two ticks. */
@@ -36,7 +39,19 @@ export class WorkerPolicies implements Policies {
       const known = before.get(name);
       if (known?.incarnation === incarnation) return known;
       const wished = known?.wished ?? new TaskTable(this.columns.tasks.capacity);
-      return { name, incarnation, channel: new PolicyChannel(channel), wished };
+      return { name, incarnation, channel: new PolicyChannel(channel), wished, answer: "late" };
+    });
+  }
+
+  /** What each policy said in the last tick; undefined: nothing, or too late. */
+  get answers(): readonly {
+    readonly policy: string;
+    readonly incarnation: number;
+    readonly wishes: WishColumns | undefined;
+  }[] {
+    return this.#asked.map(({ name, incarnation, channel, answer }) => {
+      const wishes = answer === "answered" ? channel.wishes : undefined;
+      return { policy: name, incarnation, wishes };
     });
   }
 
@@ -46,9 +61,9 @@ export class WorkerPolicies implements Policies {
     for (const asked of this.#asked) asked.channel.ask(generation);
     const deadline = performance.now() + this.deadlineMs;
     for (const asked of this.#asked) {
-      const answer = asked.channel.await(generation, Math.max(0, deadline - performance.now()));
-      if (answer === "answered") this.#take(asked, wishes);
-      else if (answer === "late") this.#repeat(asked, wishes);
+      asked.answer = asked.channel.await(generation, Math.max(0, deadline - performance.now()));
+      if (asked.answer === "answered") this.#take(asked, wishes);
+      else if (asked.answer === "late") this.#repeat(asked, wishes);
       else asked.wished.clear();
     }
   }
