@@ -4,7 +4,6 @@ import { restoreStack, type StagedPlugin } from "../plugins/stage.js";
 import type { Findings } from "./check-report.js";
 import type { ContractTask, Progress } from "./contract-worker.js";
 
-
 /** For the plugin and the hosts that it is shown. */
 const memoryMb = 256;
 

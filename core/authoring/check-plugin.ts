@@ -53,7 +53,8 @@ export async function checkPlugin(folder: string, limits: CheckLimits = checkLim
     loaded = readManifest(join(place, "plugin.json"));
     return exampleOptions(loaded);
   });
-  const staged = loaded && (await step<StagedPlugin>("code", () => stagePlugin(readPluginSource(place), staging)));
+  const staged =
+    loaded && (await step<StagedPlugin>("code", () => stagePlugin(readPluginSource(place), staging)));
   if (staged === undefined) {
     if (loaded === undefined) skip("code");
     skip("types", "contract", "tests");
