@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import "reflect-metadata";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { container as root, type DependencyContainer } from "tsyringe";
 import {
@@ -26,12 +26,19 @@ import { EditLog } from "./cycle/edit-log.js";
 import { HostObserver } from "./cycle/host-observer.js";
 import { schedulerStatus, type SchedulerStatus } from "./cycle/scheduler-status.js";
 import { SchedulerLoop } from "./cycle/scheduler-loop.js";
+import { VmmschedError } from "./errors.js";
 import { Hypervisor } from "./hypervisor.js";
 import { createLog, Log, silentLog } from "./log.js";
+import { connectControl } from "./control/socket/client.js";
+import { controlSocketIn } from "./control/socket/socket-path.js";
+import { unknownPlugin } from "./control/socket/plugins-control.js";
 import { ControlLink } from "./control/control-link.js";
 import { threadFigures } from "./control/memory-figures.js";
 import { ProfileShelf } from "./control/profile-shelf.js";
 import { loadConfigured } from "./plugins/load-configured.js";
+import { loadPolicy } from "./plugins/load-policy.js";
+import { readPluginSource } from "./plugins/plugin-source.js";
+import { stagePlugin } from "./plugins/stage.js";
 import { openStaging } from "./plugins/staging.js";
 import { InProcessPolicies } from "./policies/in-process-policies.js";
 import { Policies } from "./policies/policies.js";
@@ -184,7 +191,32 @@ const composition: Composition = {
     };
     return demoHost(guests, cycleOptions(config).intervalNs, tick, () => cycle.view());
   },
+
+  async record({ socket, config }) {
+    const path = socket ?? controlSocketIn(loadConfig(config).values.runtimeDirectory);
+    return (await connectControl(path)).stream("record.start");
+  },
+
+  async policy(folderOrName) {
+    using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));
+    const plugin = stagePlugin(readPluginSource(pluginFolder(folderOrName)), staging);
+    if (plugin.kind !== "policy")
+      throw new VmmschedError("ERR_PLUGIN_INVALID", `${folderOrName} is a ${plugin.kind}, not a policy`);
+    return { ...plugin, policy: await loadPolicy(plugin) };
+  },
 };
+
+/** A folder, or that of the plugin of this name that comes along. Throws ERR_PLUGIN_UNKNOWN. */
+function pluginFolder(folderOrName: string): string {
+  if (existsSync(join(folderOrName, "plugin.json"))) return folderOrName;
+  const bundled = bundledPlugins.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  const found = bundled.find((folder) => basename(folder) === folderOrName);
+  if (found !== undefined) return found;
+  throw unknownPlugin(
+    folderOrName,
+    bundled.map((folder) => basename(folder)),
+  );
+}
 
 process.exitCode = await runCli(process.argv.slice(2), composition);
 // Left to end by itself, node stops catching signals a while before it is gone, and one more would look like a death.

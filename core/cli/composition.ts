@@ -1,5 +1,7 @@
+import type { Readable } from "node:stream";
 import type { LoadedConfig } from "../config/load.js";
 import type { DriverName } from "../config/schema.js";
+import type { LoadedPolicy } from "../record/replay.js";
 import type { DemoHost } from "./demo-host.js";
 import type { HostReport } from "./host-report.js";
 
@@ -18,6 +20,16 @@ export interface Composition {
   doctor(): Promise<readonly Check[]>;
   /** A simulated host with a scheduler on it. */
   demoHost(): Promise<DemoHost>;
+  /** Asks the running scheduler for a record: its bytes, until the stream is destroyed. Throws ERR_CONTROL_…. */
+  record(at: SchedulerAddress): Promise<Readable>;
+  /** Loads the policy in a folder, or the one of this name that comes along. Throws ERR_PLUGIN_INVALID. */
+  policy(folderOrName: string): Promise<LoadedPolicy>;
+}
+
+/** Where a running scheduler can be reached: its control socket, or the configuration file that says where that is. */
+export interface SchedulerAddress {
+  readonly socket?: string;
+  readonly config?: string;
 }
 
 export interface Scheduler {

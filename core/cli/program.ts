@@ -5,6 +5,8 @@ import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { pluginsCommand } from "./plugins.js";
 import { psCommand } from "./ps.js";
+import { recordCommand } from "./record.js";
+import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { statusCommand } from "./status.js";
 import { printable, processTerminal, wrapLines, type Terminal } from "./terminal.js";
@@ -34,7 +36,17 @@ export async function runCli(
     .description("Schedules processes across virtual machines, from outside of them")
     .version(composition.version)
     .addHelpText("after", examples);
-  for (const command of [runCommand, statusCommand, psCommand, pluginsCommand, doctorCommand, demoCommand]) {
+  const commands = [
+    runCommand,
+    statusCommand,
+    pluginsCommand,
+    psCommand,
+    recordCommand,
+    replayCommand,
+    doctorCommand,
+    demoCommand,
+  ];
+  for (const command of commands) {
     program.addCommand(command(composition, terminal, finish));
   }
   // addCommand leaves a command with its own settings: every one gets the program's.

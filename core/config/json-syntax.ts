@@ -13,7 +13,7 @@ export function jsonFault(text: string): SyntaxFault | undefined {
     new JsonReader(text).read();
     return undefined;
   } catch (fault) {
-    if (fault instanceof Fault) return fault;
+    if (fault instanceof Fault) return { offset: fault.offset, text: fault.text };
     throw fault;
   }
 }
@@ -160,6 +160,8 @@ class JsonReader {
 
   #unknown(): Fault {
     const found = this.#next();
+    if (/^0x[\da-f]+$/i.test(found))
+      return new Fault(this.#at, `${found} is no JSON number; write ${Number(found)}, or put it in quotes`);
     if (/^[-+.\d]/.test(found)) return new Fault(this.#at, `${found} is no number`);
     const known = found.toLowerCase();
     if (["true", "false", "null"].includes(known))
@@ -168,7 +170,11 @@ class JsonReader {
   }
 
   #ended(start: number, end: "]" | "}"): Fault {
-    return new Fault(this.#at, `the file ends where ${end} is missing, for line ${lineOf(this.text, start)}`);
+    const open = end === "}" ? "{" : "[";
+    return new Fault(
+      this.#at,
+      `the file ends, but the ${open} of line ${lineOf(this.text, start)} is not closed`,
+    );
   }
 
   #space(): void {

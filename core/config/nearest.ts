@@ -1,4 +1,4 @@
-/** The word of `words` that `word` is most likely a misspelling of, or undefined where none is near. */
+/** The word of `words` that `word` is most likely a misspelling or a form of, or undefined where none is near. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   const farthest = Math.max(1, Math.floor(word.length / 3));
   let best: { readonly word: string; readonly distance: number } | undefined;
@@ -6,7 +6,15 @@ export function nearest(word: string, words: readonly string[]): string | undefi
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance <= farthest && distance < (best?.distance ?? Infinity)) best = { word: candidate, distance };
   }
-  return best?.word;
+  return best?.word ?? abbreviated(word, words);
+}
+
+/** The only word that begins with `word`, or that `word` begins with. */
+function abbreviated(word: string, words: readonly string[]): string | undefined {
+  const shortest = 3;
+  const begins = (long: string, short: string) => short.length >= shortest && long.startsWith(short);
+  const candidates = words.filter((each) => begins(each, word) || begins(word, each));
+  return candidates.length === 1 ? candidates[0] : undefined;
 }
 
 /** Letters to insert, delete, replace or swap with their neighbour (optimal string alignment). */

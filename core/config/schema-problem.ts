@@ -1,7 +1,8 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
+import { nearest } from "./nearest.js";
 import { alternativeErrors } from "./schema-alternatives.js";
 import { allowedBy, descriptionOf, isSchema, typesOf, type Schema } from "./schema-words.js";
-import type { DocumentPath, Problem } from "./source-document.js";
+import { pointer, type DocumentPath, type Problem } from "./source-document.js";
 import { allowedList, quote, suggestion } from "./wording.js";
 
 /** Errors that only repeat what others say. */
@@ -22,6 +23,15 @@ export function problemsOf(errors: readonly ErrorObject[], root: Schema): readon
   return [...problems.values()];
 }
 
+/** Problems of several checks: the same mistake may break the rules of more than one. */
+export function firstOfEachPlace(problems: readonly Problem[]): readonly Problem[] {
+  const told = new Set<string>();
+  return problems.filter(({ path, text }) => {
+    const place = text.startsWith("missing key") ? `${pointer(path)} ${text}` : pointer(path);
+    return !told.has(place) && told.add(place);
+  });
+}
+
 /** Of several errors on one value, the first in this order is told: a text that is no number is also out of range. */
 function weight({ keyword }: ErrorObject): number {
   const order = ["type", "enum", "const"].indexOf(keyword);
@@ -37,8 +47,8 @@ function missingOf({ keyword, params }: ErrorObject): unknown {
 /** The key that an unknown one is most likely meant to be: it is not reported as missing as well. */
 function misspeltKey(error: ErrorObject): string | undefined {
   if (error.keyword !== "additionalProperties") return undefined;
-  const near = /"(.*)"/.exec(suggestion(error.params.additionalProperty, propertiesOf(error.parentSchema)));
-  return near === null ? undefined : keyOf(error.instancePath, near[1]);
+  const near = nearest(String(error.params.additionalProperty), propertiesOf(error.parentSchema));
+  return near === undefined ? undefined : keyOf(error.instancePath, near);
 }
 
 function keyOf(instancePath: string, key: unknown): string {
@@ -80,7 +90,7 @@ function problemOf(error: ErrorObject, root: Schema): Problem {
     case "discriminator":
       return unknownKind(path, params, schema);
     case "type":
-      return { path, text: foundInstead(error, correction(error.data, schema), schema, root) };
+      return { path, text: foundInstead(error, correction(error, schema), schema, root) };
     case "oneOf":
       if (Array.isArray(params.passingSchemas))
         return { path, text: `found ${shown(error.data)}, which fits more than one of the alternatives` };
@@ -94,8 +104,10 @@ function problemOf(error: ErrorObject, root: Schema): Problem {
 
 function unknownKey(path: DocumentPath, key: string, schema: Schema): Problem {
   const allowed = propertiesOf(schema);
-  const text = `unknown key ${quote(key)}${suggestion(key, allowed)}\n${allowedList(allowed)}`;
-  return { path: [...path, key], text };
+  const text = `unknown key ${quote(key)}${suggestion(key, allowed)}`;
+  // Keys that unevaluatedProperties leaves over may be described anywhere: only a closed object lists all of its own.
+  const list = schema.additionalProperties === false ? `\n${allowedList(allowed)}` : "";
+  return { path: [...path, key], text: text + list };
 }
 
 function missingKey(path: DocumentPath, key: string, schema: Schema, root: Schema): Problem {
@@ -123,24 +135,33 @@ function foundInstead({ data }: ErrorObject, hint: string, schema: Schema, root:
   return `found ${shown(data)}${hint}\n${allowedList([allowedBy(schema, root)])}`;
 }
 
-/** What a value of the wrong type was most likely meant to be: without its quotes, or in a list. */
-function correction(data: unknown, schema: Schema): string {
+/** What a value of the wrong type was most likely meant to be: without its quotes, in decimal, or in a list. */
+function correction({ data, instancePath }: ErrorObject, schema: Schema): string {
   const types = typesOf(schema);
-  if (typeof data === "string") {
-    const fits = types.some((type) =>
-      type === "boolean" ? /^(true|false)$/.test(data) : isNumeric(type, data),
-    );
-    if (fits) return `; did you mean ${data}, without quotes?`;
-  }
-  const { items } = schema;
-  const single = types.includes("array") && isSchema(items) && typesOf(items).includes(typeof data);
-  return single ? `; did you mean a list, ${quote([data])}?` : "";
+  const isScalar = ["string", "number", "boolean"].includes(typeof data);
+  if (types.includes("array") && isScalar && canHold(schema.items, data))
+    return `; did you mean a list, ${quote([data])}?`;
+  if (data === null && types.includes("array")) return "; an empty list is written []";
+  if (data === null && types.includes("object") && instancePath !== "")
+    return "; an empty object is written {}";
+  if (typeof data !== "string") return "";
+  if (instancePath === "" && types.includes("object") && /^[\w$]+:\S/.test(data))
+    return "; is a space missing after the colon?";
+  const unquoted = types.some((type) => unquotedForms[type]?.test(data));
+  if (unquoted) return `; did you mean ${data}, without quotes?`;
+  const isNumber = types.includes("integer") || types.includes("number");
+  return isNumber && /^0x[0-9a-f]+$/i.test(data) ? `; did you mean ${Number(data)}?` : "";
 }
 
-function isNumeric(type: string, data: string): boolean {
-  return /^-?\d+$/.test(data)
-    ? type === "integer" || type === "number"
-    : type === "number" && /^-?\d+\.\d+$/.test(data);
+const unquotedForms: Readonly<Record<string, RegExp>> = {
+  boolean: /^(true|false)$/,
+  integer: /^-?\d+$/,
+  number: /^-?\d+(\.\d+)?$/,
+};
+
+function canHold(items: unknown, data: unknown): boolean {
+  if (!isSchema(items)) return false;
+  return Array.isArray(items.enum) ? items.enum.includes(data) : typesOf(items).includes(typeof data);
 }
 
 function shown(value: unknown): string {

@@ -18,13 +18,10 @@ export function allowedBy(schema: unknown, root: Schema): string {
   if ("const" in meant) return plain(meant.const);
   const branches = [meant.anyOf, meant.oneOf].find(Array.isArray);
   if (meant.type === undefined && branches !== undefined)
-    return listed([...new Set(branches.map((branch) => allowedBy(branch, root)))], "or");
+    return [...new Set(branches.map((branch) => allowedBy(branch, root)))].join("; or ");
   const types = typesOf(meant);
   if (types.length === 0) return unclassified(meant);
-  return listed(
-    types.map((type) => allowedOfType(type, meant, root)),
-    "or",
-  );
+  return types.map((type) => allowedOfType(type, meant, root)).join("; or ");
 }
 
 /** What a key is for, where its schema says so. */
@@ -119,7 +116,7 @@ function listLimits({ minItems, maxItems, uniqueItems }: Schema): readonly strin
   if (minItems === 1) limits.push("not empty");
   else if (minItems !== undefined) limits.push(`at least ${quote(minItems)} items`);
   if (maxItems !== undefined) limits.push(`at most ${quote(maxItems)} items`);
-  if (uniqueItems === true) limits.push("each only once");
+  if (uniqueItems === true) limits.push("without repetitions");
   return limits;
 }
 

@@ -1,21 +1,33 @@
-import { Composer, isScalar, Parser, visit, type CST, type Document, type YAMLError } from "yaml";
+import { Composer, isScalar, Parser, visit, type CST, type Document } from "yaml";
 import { deepestNesting, lineOf, type SyntaxFault } from "./json-syntax.js";
 import { messageOf } from "../errors.js";
+import { yamlFault } from "./yaml-fault.js";
 
 /** A YAML document, or what is wrong with its text. */
 export type ParsedYaml = { readonly document: Document } | { readonly faults: readonly SyntaxFault[] };
+
+/** Errors that are looked at: a text with more of them is no YAML at all. */
+const most = 100;
 
 /** Parses a text that holds one YAML document. */
 export function parseYaml(text: string): ParsedYaml {
   const tokens = [...new Parser().parse(text)];
   if (nesting(tokens) > deepestNesting)
     return { faults: [{ offset: 0, text: `nested more than ${deepestNesting} levels deep` }] };
-  const [document, second] = new Composer({ uniqueKeys: false }).compose(tokens, true, text.length);
+  const [document, second] = new Composer({ uniqueKeys: false, logLevel: "error" }).compose(
+    tokens,
+    true,
+    text.length,
+  );
   if (document === undefined) return { faults: [{ offset: 0, text: "the file holds no document" }] };
-  const faults = [...document.errors, ...document.warnings].map((fault) => plainFault(fault, text));
+  // Behind one error the parser no longer knows where it is, and does not expect much of what follows.
+  const errors = [...document.errors, ...document.warnings]
+    .slice(0, most)
+    .filter(({ code }, index) => index === 0 || code !== "UNEXPECTED_TOKEN");
+  const faults = errors.map((error) => yamlFault(error, document, text));
   if (second !== undefined)
     faults.push({ offset: second.range[0], text: "a second document begins here (---); a file holds one" });
-  if (faults.length === 0) faults.push(...repeatedKeys(document, text), ...expansion(document));
+  if (faults.length === 0) faults.push(...unsuitableKeys(document, text), ...expansion(document));
   return faults.length > 0 ? { faults: distinct(faults, text) } : { document };
 }
 
@@ -23,7 +35,7 @@ export function parseYaml(text: string): ParsedYaml {
 function nesting(tokens: readonly CST.Token[]): number {
   let depth = 0;
   let level: readonly unknown[] = tokens;
-  while (level.length > 0 && depth <= deepestNesting + 1) {
+  while (level.length > 0 && depth <= deepestNesting + 3) {
     level = level.flatMap(children);
     depth++;
   }
@@ -37,55 +49,6 @@ function children(token: unknown): readonly unknown[] {
   return Array.isArray(items) ? [...found, ...items.flatMap(children)] : found;
 }
 
-/** What yaml's messages mean to somebody who writes a configuration. */
-function plainFault({ code, message, pos }: YAMLError, text: string): SyntaxFault {
-  const offset = pos[0];
-  const here = text.slice(offset, offset + 1);
-  switch (code) {
-    case "TAB_AS_INDENT":
-      return { offset, text: "a tab stands where the line is indented; use spaces" };
-    case "BAD_INDENT":
-      return /end with a (.)/.test(message)
-        ? {
-            offset,
-            text: `a ${message.slice(-1)} is missing, or the lines inside of the brackets are not indented`,
-          }
-        : { offset, text: "this line is indented differently from the others of its group" };
-    case "BLOCK_AS_IMPLICIT_KEY":
-      return { offset, text: `a second ": " in one line; put the value in quotes, or begin a new line` };
-    case "MULTILINE_IMPLICIT_KEY":
-      return { offset, text: `a colon and a space (key: value) are missing in this line` };
-    case "BAD_SCALAR_START":
-      return { offset, text: `a value that begins with ${here} must stand in quotes` };
-    case "BAD_ALIAS":
-      return { offset, text: `* refers to an anchor here; put a pattern that begins with * in quotes` };
-    case "BAD_DQ_ESCAPE":
-      return {
-        offset,
-        text: `${text.slice(offset, offset + 2)} is no escape; write \\\\, or use single quotes`,
-      };
-    case "TAG_RESOLVE_FAILED":
-      return { offset, text: `unknown tag ${text.slice(...pos)}; put a value that begins with ! in quotes` };
-    case "MISSING_CHAR":
-      return { offset, text: missing(message) };
-    case "UNEXPECTED_TOKEN":
-      return {
-        offset,
-        text: `${here} is not expected here; look at the indentation and the quotes before it`,
-      };
-    default:
-      return { offset, text: message };
-  }
-}
-
-function missing(message: string): string {
-  if (message.startsWith("Sequence item"))
-    return `this belongs to a list: begin it with "- ", or indent it like the keys above`;
-  if (message.startsWith("Missing closing"))
-    return `the closing ${message.includes('"') ? '"' : "'"} of a text is missing`;
-  return message;
-}
-
 /** A fault brings others behind it: only the first in a line is told. */
 function distinct(faults: readonly SyntaxFault[], text: string): readonly SyntaxFault[] {
   const byLine = new Map<number, SyntaxFault>();
@@ -96,7 +59,7 @@ function distinct(faults: readonly SyntaxFault[], text: string): readonly Syntax
   return [...byLine.values()];
 }
 
-function repeatedKeys(document: Document, text: string): readonly SyntaxFault[] {
+function unsuitableKeys(document: Document, text: string): readonly SyntaxFault[] {
   const faults: SyntaxFault[] = [];
   visit(document, {
     Map(_, map) {
@@ -105,6 +68,8 @@ function repeatedKeys(document: Document, text: string): readonly SyntaxFault[] 
         if (!isScalar(key)) continue;
         const name = String(key.value);
         const offset = key.range?.[0] ?? 0;
+        if (name === "<<")
+          faults.push({ offset, text: "merge keys (<<) are not read here; write the keys out" });
         const before = seen.get(name);
         if (before === undefined) seen.set(name, offset);
         else {
@@ -117,16 +82,18 @@ function repeatedKeys(document: Document, text: string): readonly SyntaxFault[] 
   return faults;
 }
 
-/** Aliases without an anchor, and those that expand without end, are found on expansion. */
+/** Aliases without an anchor, within what they stand for, or that expand without end. */
 function expansion(document: Document): readonly SyntaxFault[] {
   const faults: SyntaxFault[] = [];
   visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) === undefined)
-        faults.push({
-          offset: alias.range?.[0] ?? 0,
-          text: `* refers to an anchor, and there is no &${alias.source} before it; put a pattern that begins with * in quotes`,
-        });
+    Alias(_, alias, ancestors) {
+      const target = alias.resolve(document);
+      const offset = alias.range?.[0] ?? 0;
+      if (target === undefined) {
+        const text = `* refers to an anchor, and there is no &${alias.source} before it; put a pattern that begins with * in quotes`;
+        faults.push({ offset, text });
+      } else if (ancestors.includes(target))
+        faults.push({ offset, text: `*${alias.source} stands inside of &${alias.source} itself` });
     },
   });
   if (faults.length > 0) return faults;
@@ -134,6 +101,9 @@ function expansion(document: Document): readonly SyntaxFault[] {
     document.toJS();
     return [];
   } catch (error) {
-    return [{ offset: 0, text: `its aliases cannot be expanded: ${messageOf(error)}` }];
+    const why = messageOf(error).startsWith("Excessive alias count")
+      ? "its aliases (*) stand for too much; write out what they repeat"
+      : `its aliases cannot be expanded: ${messageOf(error)}`;
+    return [{ offset: 0, text: why }];
   }
 }

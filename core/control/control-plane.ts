@@ -2,7 +2,13 @@ import { configHint, checkConfig, policySets, type LoadedConfig } from "../confi
 import { parseSource } from "../config/source-document.js";
 import { isVmmschedError, messageOf } from "../errors.js";
 import type { Log } from "../log.js";
-import { effective, hashOfEffective, type Effective, type EffectivePlugin } from "../plugins/configure.js";
+import {
+  effective,
+  hashOfEffective,
+  soundEffective,
+  type Effective,
+  type EffectivePlugin,
+} from "../plugins/configure.js";
 import { noOverrides, type Overrides } from "../plugins/overrides.js";
 import { PluginLibrary } from "../plugins/library.js";
 import type { LibraryChange } from "../plugins/library-change.js";
@@ -86,9 +92,7 @@ export class ControlPlane {
     this.#library.open();
     for (const notice of this.#library.notices) this.log.warn({ event: "plugin-notice" }, notice);
     this.#refuseBroken();
-    const wanted = effective(this.#config, this.#library.plugins, this.#overrides);
-    if (wanted.problems.length > 0)
-      throw this.#config.source.error("ERR_CONFIG_INVALID", wanted.problems, configHint);
+    const wanted = soundEffective(this.#config, this.#library.plugins, this.#overrides);
     const operators = new OperatorControl(this, this.cycle);
     const calls = { ...pluginsCalls(operators), ...statusCalls(operators) };
     this.#server = await openControlServer(values.runtimeDirectory, calls, this.log);

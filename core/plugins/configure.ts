@@ -1,4 +1,4 @@
-import { policySets, type LoadedConfig } from "../config/load.js";
+import { configHint, policySets, type LoadedConfig } from "../config/load.js";
 import type { DocumentPath, Problem } from "../config/source-document.js";
 import { allowedList, quote, suggestion } from "../config/wording.js";
 import type { GuestProfile } from "../guest-profile.js";
@@ -57,6 +57,13 @@ export function effective(
     profiles: effectiveProfiles(config, plugins, overrides, choose),
     problems,
   };
+}
+
+/** As {@link effective}. Throws ERR_CONFIG_INVALID with all problems at once. */
+export function soundEffective(...of: Parameters<typeof effective>): Effective {
+  const found = effective(...of);
+  if (found.problems.length === 0) return found;
+  throw of[0].source.error("ERR_CONFIG_INVALID", found.problems, configHint);
 }
 
 type Choose = (
@@ -140,6 +147,13 @@ export function hashOfEffective({ plugin, options }: EffectivePlugin): string {
   return `${plugin.hash} ${JSON.stringify(options)}`;
 }
 
+/** What to say of a plugin that is named where another kind is expected. */
+const elsewhere = {
+  policy:
+    "is a guest profile, not a policy; guest profiles are always active, and their options belong under profiles",
+  "guest-profile": "is a policy, not a guest profile; it belongs under policies",
+} as const;
+
 function unknownPlugin(
   path: DocumentPath,
   name: string,
@@ -152,6 +166,6 @@ function unknownPlugin(
   const said =
     other === undefined
       ? `there is no ${noun} ${quote(name)}${suggestion(name, names)}`
-      : `${quote(name)} is a ${other.kind}; ${kind === "policy" ? "its options belong under profiles" : "it belongs under policies"}`;
+      : `${quote(name)} ${elsewhere[kind]}`;
   return { path, text: `${said}\n${allowedList(names)}` };
 }

@@ -7,7 +7,7 @@ import { allowedList, quote, suggestion } from "../config/wording.js";
 import { VmmschedError } from "../errors.js";
 import type { GuestProfileManifest, Manifest } from "./manifest.js";
 
-const hint = "the layout schema that plugin.json names describes layout files";
+const hint = "the layout schema that plugin.json names says what a layout file holds";
 
 /**
  * Checks the layout files of a guest profile and returns their contents by path; none for a plugin without `layouts`.
@@ -73,7 +73,9 @@ function layoutCheck(source: SourceDocument | string): SchemaCheck | string {
   if (typeof source === "string") return source;
   const { value } = source;
   if (!isSchema(value))
-    return source.report([{ path: [], text: `found ${quote(value)}\n${allowedList(["an object"])}` }]);
+    return source.report([
+      { path: [], text: `found ${quote(value)}\n${allowedList(["a JSON Schema, an object"])}` },
+    ]);
   const faults = schemaFaults(value);
   return faults.length > 0 ? source.report(faults) : schemaCheck(value);
 }

@@ -1,5 +1,10 @@
-import { configHint, type LoadedConfig } from "../config/load.js";
-import { effective, hashOfEffective, type ConfiguredPolicy, type ConfiguredProfile } from "./configure.js";
+import type { LoadedConfig } from "../config/load.js";
+import {
+  soundEffective,
+  hashOfEffective,
+  type ConfiguredPolicy,
+  type ConfiguredProfile,
+} from "./configure.js";
 import { PluginLibrary } from "./library.js";
 import { loadPolicy } from "./load-policy.js";
 import { loadProfile } from "./load-profile.js";
@@ -22,8 +27,7 @@ export async function loadConfigured(
 ): Promise<LoadedPlugins> {
   using library = new PluginLibrary({ directories, staging });
   library.open();
-  const { policies, profiles, problems } = effective(config, library.plugins, noOverrides);
-  if (problems.length > 0) throw config.source.error("ERR_CONFIG_INVALID", problems, configHint);
+  const { policies, profiles } = soundEffective(config, library.plugins, noOverrides);
   return {
     policies: await Promise.all(
       policies.map(async ({ plugin, options }) => ({

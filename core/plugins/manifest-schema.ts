@@ -76,6 +76,7 @@ const commonRequired = ["kind", "name", "version", "api", "description", "entry"
 /** The branches only close the object: their common properties are described once, above. */
 const common = {
   $schema: true,
+  kind: true,
   name: true,
   version: true,
   api: true,
@@ -88,7 +89,7 @@ const policyBranch = {
   type: "object",
   additionalProperties: false,
   required: ["kind"],
-  properties: { kind: { const: "policy" }, ...common },
+  properties: { ...common, kind: { const: "policy" } },
 } as const;
 
 const guestProfileBranch = {
@@ -96,8 +97,8 @@ const guestProfileBranch = {
   additionalProperties: false,
   required: ["kind"],
   properties: {
-    kind: { const: "guest-profile" },
     ...common,
+    kind: { const: "guest-profile" },
     layouts: {
       type: "object",
       additionalProperties: false,

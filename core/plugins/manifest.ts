@@ -1,8 +1,9 @@
 import semver from "semver";
 import { schemaCheck, type SchemaCheck } from "../config/schema-check.js";
+import { firstOfEachPlace } from "../config/schema-problem.js";
 import { schemaFaults } from "../config/schema-soundness.js";
 import { isSchema } from "../config/schema-words.js";
-import { pointer, readSource, type Problem, type SourceDocument } from "../config/source-document.js";
+import { readSource, type Problem, type SourceDocument } from "../config/source-document.js";
 import { listed, quote } from "../config/wording.js";
 import type { VmmschedError } from "../errors.js";
 import { manifestSchema, type Manifest } from "./manifest-schema.js";
@@ -44,12 +45,6 @@ export function checkManifest(source: SourceDocument): LoadedManifest {
   if (problems.length > 0) throw source.error("ERR_PLUGIN_INVALID", problems, hint);
   const manifest = value as Manifest;
   return { manifest, checkOptions: optionsCheck(manifest) };
-}
-
-/** The same mistake may break both the manifest's schema and the rules of what it holds. */
-function firstOfEachPlace(problems: readonly Problem[]): readonly Problem[] {
-  const places = problems.map(({ path, text }) => (text.startsWith("missing") ? text : pointer(path)));
-  return problems.filter((_, index) => places.indexOf(places[index] ?? "") === index);
 }
 
 type Unchecked = Readonly<Partial<Record<keyof Manifest, unknown>>> | null;

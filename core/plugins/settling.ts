@@ -27,7 +27,7 @@ export class Settling implements Disposable {
     if (/^[^.].*\.(?:js|ts|json)$/.test(basename(file))) this.#files.add(file);
     this.#lastMs = performance.now();
     this.#firstMs ??= this.#lastMs;
-    this.#arm(this.#quietMs);
+    this.#arm(Math.min(this.#quietMs, this.#firstMs + longestMs - this.#lastMs));
   }
 
   [Symbol.dispose](): void {
@@ -41,10 +41,13 @@ export class Settling implements Disposable {
 
   #arm(delayMs: number): void {
     this[Symbol.dispose]();
-    this.#timer = setTimeout(() => {
-      // Events that wait already are heard first: on a busy computer the timer may be as late as they are.
-      this.#immediate = setImmediate(() => this.#fire());
-    }, Math.ceil(delayMs));
+    this.#timer = setTimeout(
+      () => {
+        // Events that wait already are heard first: on a busy computer the timer may be as late as they are.
+        this.#immediate = setImmediate(() => this.#fire());
+      },
+      Math.max(Math.ceil(delayMs), 0),
+    );
   }
 
   #fire(): void {

@@ -1,13 +1,22 @@
 import { columnPlacer, type ColumnBuffer } from "../snapshot/column-placer.js";
 
 /** Different reasons that one policy may give in one tick; what is beyond them is wished without a reason. */
-const maxReasons = 1024;
-const reasonBytes = 64 * 1024;
+export const maxReasons = 1024;
+export const reasonBytes = 64 * 1024;
 
 /** Codes of the `wish` column: nothing, a hold without a reason, or a hold with reason number `code - firstReason`. */
 const nothing = 0;
 const unexplained = 1;
 const firstReason = 2;
+
+/** The part of {@link WishColumns} that is in use, as bytes. */
+export interface UsedWishes {
+  /** Two bytes a row. */
+  readonly wish: Uint8Array;
+  /** Four bytes a reason. */
+  readonly ends: Uint8Array;
+  readonly text: Uint8Array;
+}
 
 /**
  * What one policy wishes in one tick, by the rows of the snapshot that it saw. In memory that its thread and the
@@ -69,6 +78,26 @@ export class WishColumns {
     return Buffer.from(this.#text.slice(begin, Math.max(begin, end))).toString("utf8");
   }
 
+  /** Views on what the first `rows` rows say, for a copy. */
+  used(rows: number): UsedWishes {
+    let reasons = 0;
+    for (let row = 0; row < rows; row++) reasons = Math.max(reasons, this.reasonNumber(row) + 1);
+    let textBytes = 0;
+    for (let number = 0; number < reasons; number++) textBytes = Math.max(textBytes, this.#end(number));
+    return {
+      wish: bytesOf(this.#wish, rows * 2),
+      ends: bytesOf(this.#ends, reasons * 4),
+      text: bytesOf(this.#text, textBytes),
+    };
+  }
+
+  /** Takes over such a copy. */
+  fill({ wish, ends, text }: UsedWishes): void {
+    bytesOf(this.#wish, wish.length).set(wish);
+    bytesOf(this.#ends, ends.length).set(ends);
+    this.#text.set(text);
+  }
+
   #end(number: number): number {
     return Math.min(Math.max(this.#ends[number] ?? 0, 0), reasonBytes);
   }
@@ -84,6 +113,10 @@ export class WishColumns {
     this.#known.set(reason, code);
     return code;
   }
+}
+
+function bytesOf({ buffer, byteOffset }: ArrayBufferView, bytes: number): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, bytes);
 }
 
 /** Longer reasons are cut: they are meant for a line of a log. */

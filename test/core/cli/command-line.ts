@@ -19,6 +19,8 @@ export async function runWith(parts: Partial<Composition>, ...args: string[]): P
     observe: missing,
     doctor: missing,
     demoHost: missing,
+    record: missing,
+    policy: missing,
     ...parts,
   };
   let stdout = "";

@@ -7,7 +7,8 @@ import { runWith, StoppableScheduler } from "./command-line.js";
 
 describe("command line", () => {
   it("shows help with examples for the program and for every command", async () => {
-    for (const args of [[], ["run"], ["ps"], ["plugins"], ["doctor"], ["demo"]]) {
+    const commands = [["run"], ["status"], ["ps"], ["plugins"], ["doctor"], ["demo"], ["record"], ["replay"]];
+    for (const args of [[], ...commands]) {
       const { exitCode, stdout, stderr } = await runWith({}, ...args, "--help");
       assert.equal(exitCode, 0);
       assert.equal(stderr, "");

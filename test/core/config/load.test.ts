@@ -92,7 +92,7 @@ describe("configuration", () => {
       /1:21 \/domains\/include\/0\n {4}found ""\n {4}allowed: a pattern of domain names/,
     ],
     ["a document that is a list", "[1]", /found \[1\]\n {4}allowed: an object with the keys driver, /],
-    ["broken YAML", "a: [1\nb: 2", /vmmsched\.yaml is not valid YAML:\n {2}vmmsched\.yaml:2:1\n/],
+    ["broken YAML", "a: [1\nb: 2", /vmmsched\.yaml is not valid YAML:\n {2}vmmsched\.yaml:1:4\n/],
     [
       "a key that is there twice",
       "pause: late\npause: early",

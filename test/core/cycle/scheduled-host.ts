@@ -16,6 +16,7 @@ import { EditLog } from "../../../core/cycle/edit-log.js";
 import { SchedulerLoop } from "../../../core/cycle/scheduler-loop.js";
 import type { Log, LogFields } from "../../../core/log.js";
 import { InProcessPolicies } from "../../../core/policies/in-process-policies.js";
+import type { Policies } from "../../../core/policies/policies.js";
 import { HostColumns } from "../../../core/snapshot/host-columns.js";
 import type { ConfiguredProfile } from "../../../core/plugins/configure.js";
 import type { HostSnapshot, Wish } from "../../../core/policy.js";
@@ -41,6 +42,9 @@ export interface ScheduledHostOptions {
   readonly profiles?: readonly ConfiguredProfile[];
   /** Below 0: one edit a domain in each tick, as when every edit takes longer than the budget. */
   readonly pauseBudgetNs?: number;
+  readonly maxTasks?: number;
+  /** Who is asked, instead of `decide`. */
+  readonly policies?: (columns: HostColumns) => Policies;
 }
 
 /** The whole scheduler on a simulated host, in virtual time, with a policy that a test writes in place. */
@@ -62,7 +66,7 @@ export class ScheduledHost {
       intervalNs,
       pause,
       pauseBudgetNs: options.pauseBudgetNs ?? 5e6,
-      maxTasks: 2048,
+      maxTasks: options.maxTasks ?? 2048,
       domains: { include: ["*"], exclude: options.exclude ?? [] },
     };
     const write = (fields: LogFields) => void this.logged.push(fields);
@@ -81,7 +85,7 @@ export class ScheduledHost {
     this.registry = new DomainRegistry(this.hypervisor, profiles, cycleOptions, log);
     const editLog = new EditLog(log, cycleOptions);
     const shared = HostColumns.allocate(cycleOptions.maxTasks);
-    const asked = new InProcessPolicies(policies, shared, log);
+    const asked = options.policies?.(shared) ?? new InProcessPolicies(policies, shared, log);
     this.cycle = new Cycle(this.registry, shared, asked, editLog, clock, cycleOptions, log);
     this.loop = new SchedulerLoop(
       this.cycle,

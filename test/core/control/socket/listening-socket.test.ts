@@ -111,7 +111,9 @@ describe("the control socket", () => {
 
   it("is won by one of the processes that start at once where a dead one is", async () => {
     await deadSocket(place.socket);
-    const modules = ["control/server", "log"].map((name) => import.meta.resolve(`../../../core/${name}.js`));
+    const modules = ["control/socket/server", "log"].map((name) =>
+      import.meta.resolve(`../../../../core/${name}.js`),
+    );
     const script = `
       const [{ openControlServer }, { silentLog }] = await Promise.all(${JSON.stringify(modules)}.map((m) => import(m)));
       console.log(await openControlServer(${JSON.stringify(place.directory)}, {}, silentLog).then(() => "won", (e) => e.code));

@@ -190,8 +190,9 @@ describe("the control server", () => {
       place.socket,
       `socket.write('${request(1, "much").trim()}\\n'); socket.pause();`,
     );
+    const answered = once(child.stdout, "data");
     await until(() => server.openConnections === 1);
-    await once(child.stdout, "data");
+    await answered;
     child.kill("SIGKILL");
     await until(() => server.openConnections === 0);
     using client = await connectControl(place.socket);
@@ -199,7 +200,9 @@ describe("the control server", () => {
   });
 
   it("serves from a worker thread, and leaves nothing behind when that ends", async () => {
-    const modules = ["control/server", "log"].map((name) => import.meta.resolve(`../../../core/${name}.js`));
+    const modules = ["control/socket/server", "log"].map((name) =>
+      import.meta.resolve(`../../../../core/${name}.js`),
+    );
     const script = `
       const { parentPort } = require("node:worker_threads");
       (async () => {
