@@ -32,7 +32,7 @@ const awaiting = {
 };
 
 export default defineConfig(
-  globalIgnores(["dist/", "coverage/", ".cache/"]),
+  globalIgnores(["dist/", "coverage/", ".cache/", "docs/api/"]),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

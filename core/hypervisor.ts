@@ -6,7 +6,7 @@ import type { PhysicalMemory, WritablePhysicalMemory } from "./memory/physical-m
 export type DomainId = number;
 export type DomainKind = "pv" | "pvh" | "hvm";
 
-/** What the hypervisor says of a domain. The record is the driver's and is updated in place by the next {@link Hypervisor.domains}. */
+/** What the hypervisor says of a domain. The record is the driver's and is updated in place by the next `Hypervisor.domains`. */
 export interface DomainInfo {
   readonly id: DomainId;
   /** Lower-case, with dashes. */

@@ -30,12 +30,13 @@ export type {
   DomainId,
   DomainInfo,
   DomainKind,
+  DomainShare,
   GuestEventChannel,
   PausedDomain,
   VcpuContext,
 } from "./hypervisor.js";
 export type { PhysicalMemory, WritablePhysicalMemory } from "./memory/physical-memory.js";
-export type { EditOutcome, EditTransaction } from "./memory/edit-transaction.js";
+export type { EditOutcome, EditTransaction, UndoWord } from "./memory/edit-transaction.js";
 export type { SnapshotBuilder } from "./snapshot/snapshot-builder.js";
 
 // For guest profiles: what they call.
@@ -55,6 +56,8 @@ export {
 export { AddressSpace, pageOffset } from "./memory/address-space.js";
 export type { PagingLevel, PagingMode, PresentPage } from "./memory/paging.js";
 export { fiveLevelPaging, fourLevelPaging, presentPages, tableIndex, walk } from "./memory/paging.js";
+export type { ColumnBuffer } from "./snapshot/column-placer.js";
+export type { TextColumn } from "./snapshot/text-column.js";
 export { TaskColumns, holdStates, nameBytes, taskFlags, taskStates } from "./snapshot/task-columns.js";
 export type { ErrorCode, ErrorDetails } from "./errors.js";
-export { VmmschedError, isVmmschedError, messageOf } from "./errors.js";
+export { VmmschedError, errorTable, isVmmschedError, messageOf } from "./errors.js";

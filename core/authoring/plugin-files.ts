@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { init, parse } from "es-module-lexer";
-import { codeError } from "../plugins/code-problem.js";
+import { codeError, type CodeProblem } from "../plugins/code-problem.js";
 import { stagedName } from "../plugins/modules.js";
 import { stripTypes } from "../plugins/strip-types.js";
 
@@ -31,17 +31,15 @@ export function isTest(file: string): boolean {
  */
 export function runnableFiles(folder: string): ReadonlyMap<string, string> {
   const read = (file: string) => readFileSync(join(folder, file), "utf8");
-  const texts = filesOf(folder).map(
-    (file) => [file, isScript(file) ? stripTypes(file, read(file)) : read(file)] as const,
-  );
-  const problems = texts.map(([, text]) => text).filter((text) => typeof text !== "string");
+  const files = new Map<string, string>();
+  const problems: CodeProblem[] = [];
+  for (const file of filesOf(folder)) {
+    const text = isScript(file) ? stripTypes(file, read(file)) : read(file);
+    if (typeof text !== "string") problems.push(text);
+    else files.set(stagedName(file), isScript(file) ? withStagedImports(text) : text);
+  }
   if (problems.length > 0) throw codeError(folder, problems, read);
-  return new Map(
-    texts.map(([file, text]) => [
-      stagedName(file),
-      isScript(file) ? withStagedImports(String(text)) : String(text),
-    ]),
-  );
+  return files;
 }
 
 function withStagedImports(code: string): string {

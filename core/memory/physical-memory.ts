@@ -3,7 +3,7 @@ import type { Frame } from "./address.js";
 /**
  * A domain's memory by frame, as its driver maps it. Reads are legal at any time and need no pause; what they return
  * may be half written. Frames that do not exist, are ballooned out or not mappable throw ERR_FRAME_UNREADABLE.
- * Two readers are enough for everything else (see {@link "./address-space.js"}).
+ * Two readers are enough for everything else (see AddressSpace).
  */
 export interface PhysicalMemory {
   /**

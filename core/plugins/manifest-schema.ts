@@ -58,6 +58,12 @@ const commonProperties = {
           "false: options that are not listed in properties are refused, as misspelt ones should be",
       },
       $defs: { type: "object", description: "Schemas that others refer to as #/$defs/NAME" },
+      examples: {
+        type: "array",
+        minItems: 1,
+        items: { type: "object" },
+        description: "Options that `vmmsched plugins check` tries the plugin with",
+      },
     },
     description:
       "JSON Schema (2020-12) of the plugin's options, with defaults; without it the plugin takes none. " +

@@ -30,8 +30,10 @@ export function guideSteps(markdown: string): readonly GuideStep[] {
       steps.push({ kind: "command", line, terminal: label === "first-terminal" ? "first" : "second", text });
     else if (label === "first-terminal") steps.push({ kind: "log", line, expected: jsonLines(text) });
     else if (label !== "") steps.push({ kind: "file", line, file: label, text });
-    else if (language === "text" && last?.kind === "command") steps[steps.length - 1] = { ...last, prints: text };
-    else throw new Error(`line ${line}: what is this block of ${language} to a reader who follows the guide?`);
+    else if (language === "text" && last?.kind === "command")
+      steps[steps.length - 1] = { ...last, prints: text };
+    else
+      throw new Error(`line ${line}: what is this block of ${language} to a reader who follows the guide?`);
   }
   return steps;
 }
@@ -50,10 +52,15 @@ export function saysAsExpected(found: string, expected: string): boolean {
     .split("\n")
     .map((line) => {
       if (line.trim() === "…") return "(?:.*\n)*";
-      return `${line.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("…", ".*")}\n`;
+      return `${line
+        .trim()
+        .replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+        .replaceAll("…", ".*")}\n`;
     })
     .join("");
-  const lines = spaced(found).split("\n").map((line) => `${line.trim()}\n`);
+  const lines = spaced(found)
+    .split("\n")
+    .map((line) => `${line.trim()}\n`);
   return new RegExp(`^${pattern}$`).test(lines.join(""));
 }
 
