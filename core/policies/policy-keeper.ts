@@ -243,7 +243,7 @@ export class PolicyKeeper {
       const attempt = await this.#run(spec, false);
       if (attempt.result === "failed") this.#refuse(spec, attempt);
     };
-    if (!this.#closed) this.#restarts.plan(() => void this.#queue(restart));
+    if (!this.#closed) this.#restarts.plan(() => this.#queue(restart));
   }
 
   #keep(spec: PolicySpec, fault: PolicyFault): string | undefined {

@@ -14,6 +14,7 @@ export class Restarts {
 
   constructor(private readonly backOff: BackOff) {}
 
+  /** Is one to come, or under way? */
   get pending(): boolean {
     return this.#timer !== undefined;
   }
@@ -22,17 +23,18 @@ export class Restarts {
   }
 
   /** Calls `restart` after the next waiting time; not when it has been tried often enough. */
-  plan(restart: () => void): void {
+  plan(restart: () => Promise<void>): void {
     this.cancel();
     if (this.exhausted) return;
     const { firstMs, longestMs } = this.backOff;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        restart();
-      },
-      Math.min(firstMs * 2 ** this.#tries++, longestMs),
-    );
+    const waitMs = Math.min(firstMs * 2 ** this.#tries++, longestMs);
+    const timer = setTimeout(() => {
+      void restart().finally(() => {
+        // A restart that failed may have planned the next one.
+        if (this.#timer === timer) this.#timer = undefined;
+      });
+    }, waitMs);
+    this.#timer = timer;
   }
 
   cancel(): void {

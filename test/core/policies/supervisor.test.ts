@@ -63,8 +63,8 @@ describe("Supervisor", function () {
     );
     const status = host.supervisor.status("p");
     assert.equal(status?.restarts, 3);
-    assert.equal(status?.strikes, 4);
-    assert.match(status?.reason ?? "", /^decide: enough/);
+    assert.equal(status.strikes, 4);
+    assert.match(status.reason ?? "", /^decide: enough/);
     assert.deepEqual(Object.keys((await host.nextTicks()).reasons), [""]);
     await host.supervisor.want([spec]);
     assert.equal(host.supervisor.status("p")?.state, "given up");
