@@ -198,7 +198,10 @@ export class PolicyKeeper {
     this.#fallback = undefined;
     this.#restarts.forgive();
     const attempt = await this.#run(to, false);
-    if (attempt.result === "failed") this.#restartLater(to);
+    if (attempt.result === "failed") {
+      if (attempt.fault !== undefined) this.#keep(to, attempt.fault);
+      this.#restartLater(to);
+    }
     if (attempt.result !== "live") return;
     this.#note("rolled-back", to, began, problem);
     const versions = { from: from.plugin.version, to: to.plugin.version };
