@@ -90,6 +90,7 @@ export class LivePolicy {
     try {
       await next.start(state);
     } catch (error) {
+      if (this.#closed) throw error;
       this.#thread = old;
       await this.ports.changed();
       throw error;
