@@ -4,7 +4,7 @@ import { guideSteps, hasFields, saysAsExpected } from "./guide.js";
 import { GuideReader } from "./guide-reader.js";
 
 /** What this scheduler does not serve yet. */
-const notYet = /^vmmsched record /;
+const notYet = "vmmsched record ";
 
 const guide = readInRepository("docs/write-a-policy.md");
 
@@ -19,7 +19,7 @@ describe("docs/write-a-policy.md", function () {
     const what = step.kind === "command" ? step.text.trim().split("\n")[0] : step.kind;
     it(`line ${step.line}: ${what ?? ""}`, async function () {
       // Whoever is stuck does not get further either.
-      if (broken || (step.kind === "command" && notYet.test(step.text))) this.skip();
+      if (broken || (step.kind === "command" && step.text.startsWith(notYet))) this.skip();
       broken = true;
       await reader.follow(step);
       broken = false;
