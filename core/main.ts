@@ -21,6 +21,7 @@ import type { DriverName } from "./config/schema.js";
 import { parseSource } from "./config/source-document.js";
 import { Cycle } from "./cycle/cycle.js";
 import { CycleOptions } from "./cycle/cycle-options.js";
+import { TickCapture } from "./cycle/tick-capture.js";
 import { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
 import { EditLog } from "./cycle/edit-log.js";
 import { HostObserver } from "./cycle/host-observer.js";
@@ -135,6 +136,7 @@ const composition: Composition = {
       {
         configFile: config.source.file,
         configText: config.source.text,
+        version: composition.version,
         pluginDirectories: [...bundledPlugins, operatorsPlugins],
         host: shared.buffers,
         capacity: config.values.maxTasks,
@@ -144,8 +146,15 @@ const composition: Composition = {
         useProfiles: (wanted) => profiles.use(wanted),
         managedDomains: () => registry?.namesByProfile() ?? {},
         status: () => scheduler && { status: scheduler(), figures: threadFigures() },
+        capture: (on) => (capture.on = on),
         log: (level, fields, message) => log[level](fields, message),
       },
+    );
+    const capture = new TickCapture(
+      shared,
+      policies,
+      (captured) => control.frame(captured),
+      (why) => control.framesLost(why),
     );
     try {
       await control.open();
@@ -155,7 +164,9 @@ const composition: Composition = {
       registry = container.resolve(DomainRegistry);
       profiles.changed = (present) => registry?.setProfiles(present);
       const loop = container.resolve(SchedulerLoop);
-      const seen = [loop, container.resolve(Cycle), registry] as const;
+      const cycle = container.resolve(Cycle);
+      cycle.ticked = (wishes) => capture.take(wishes);
+      const seen = [loop, cycle, registry] as const;
       scheduler = () => schedulerStatus(...seen);
       control.lost.catch((error: unknown) => loop.fail(error));
       return {

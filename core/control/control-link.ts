@@ -37,6 +37,16 @@ export class ControlLink {
     await this.#link.call("open", []);
   }
 
+  /** Sends a tick; resolves when it has been taken. */
+  async frame(captured: ArrayBuffer): Promise<void> {
+    await this.#link.call("frame", [captured], [captured]);
+  }
+
+  /** No more ticks come, because of this. */
+  framesLost(why: string): void {
+    this.#link.tell("framesLost", [why]);
+  }
+
   /** Ends the policies' threads, the control socket and the thread itself. */
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -9,6 +9,8 @@ export interface ControlThreadData {
   /** The configuration's file, and the text that was read from it. */
   readonly configFile: string;
   readonly configText: string;
+  /** Of vmmsched. */
+  readonly version: string;
   /** Searched before what the configuration names. */
   readonly pluginDirectories: readonly string[];
   readonly host: HostBuffers;
@@ -37,6 +39,8 @@ export interface CycleThreadCalls {
   managedDomains(): Readonly<Record<string, readonly string[]>>;
   /** Undefined before the first tick. */
   status(): { readonly status: SchedulerStatus; readonly figures: ThreadFigures } | undefined;
+  /** Should every tick be sent with `frame`? */
+  capture(on: boolean): void;
   log(level: Exclude<LogLevel, "silent">, fields: LogFields, message: string): void;
   [call: string]: (...args: never[]) => unknown;
 }
@@ -45,6 +49,9 @@ export interface CycleThreadCalls {
 export interface ControlThreadCalls {
   /** Reads and checks everything, and starts the policies. Throws what is wrong with the configuration or its plugins. */
   open(): Promise<void>;
+  /** A tick, as core/record/frame.ts captures it; and why no more of them come. */
+  frame(captured: ArrayBuffer): void;
+  framesLost(why: string): void;
   close(): Promise<void>;
   [call: string]: (...args: never[]) => unknown;
 }

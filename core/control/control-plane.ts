@@ -14,12 +14,15 @@ import { PluginLibrary } from "../plugins/library.js";
 import type { LibraryChange } from "../plugins/library-change.js";
 import type { StagedPlugin } from "../plugins/stage.js";
 import { openStaging, type Staging } from "../plugins/staging.js";
-import type { PolicySpec } from "../policies/policy-worker.js";
+import { describeFault, type PolicyFault, type PolicySpec } from "../policies/policy-worker.js";
+import { writeFailure } from "../record/failure-record.js";
+import { Recorder } from "./recorder.js";
+import { join } from "node:path";
 import { Supervisor } from "../policies/supervisor.js";
 import { ConfigWatch } from "./config-watch.js";
 import type { ControlThreadData, CycleThreadCalls, ProfileToUse } from "./control-messages.js";
 import { OperatorControl } from "./operator-control.js";
-import { pluginsCalls, statusCalls } from "./socket/control-calls.js";
+import { pluginsCalls, recordCalls, statusCalls } from "./socket/control-calls.js";
 import { openControlServer, type ControlServer } from "./socket/server.js";
 import type { ThreadLink } from "./thread-link.js";
 
@@ -37,6 +40,7 @@ export class ControlPlane {
   /** Why a profile cannot be used, by name, from the thread that tried. */
   #profileProblems: Readonly<Record<string, string>> = {};
   readonly #supervisor: Supervisor;
+  readonly recorder: Recorder;
   #staging: Staging | undefined;
   #library: PluginLibrary | undefined;
   #configWatch: ConfigWatch | undefined;
@@ -53,10 +57,17 @@ export class ControlPlane {
       settings: { host: data.host, capacity: data.capacity, memoryMb: this.#config.values.policyMemoryMb },
       log,
       hangMs: Math.max(hangMs, 5 * this.#config.values.policyDeadlineMs),
-      keepFault: () => undefined,
+      keepFault: (spec, fault) => this.#keepFault(spec, fault),
+      started: (thread, previous) => this.recorder.started(thread, previous),
       publish: async (active) => {
         await cycle.call("usePolicies", [active]);
       },
+    });
+    this.recorder = new Recorder({
+      start: { ...this.#recordFacts(), capacity: data.capacity },
+      capture: (on) => cycle.tell("capture", [on]),
+      running: () => this.#supervisor.threads,
+      state: (policy) => this.#supervisor.state(policy),
     });
   }
 
@@ -94,7 +105,11 @@ export class ControlPlane {
     this.#refuseBroken();
     const wanted = soundEffective(this.#config, this.#library.plugins, this.#overrides);
     const operators = new OperatorControl(this, this.cycle);
-    const calls = { ...pluginsCalls(operators), ...statusCalls(operators) };
+    const calls = {
+      ...pluginsCalls(operators),
+      ...statusCalls(operators),
+      ...recordCalls(this.recorder),
+    };
     this.#server = await openControlServer(values.runtimeDirectory, calls, this.log);
     await this.#follow(wanted);
     this.#configWatch = new ConfigWatch(this.data.configFile, this.data.configText, {
@@ -107,6 +122,7 @@ export class ControlPlane {
   }
 
   async close(): Promise<void> {
+    this.recorder.close();
     this.#server?.[Symbol.dispose]();
     await this.#configWatch?.close();
     this.#library?.[Symbol.dispose]();
@@ -214,6 +230,26 @@ export class ControlPlane {
         "a plugin is not valid",
       );
     }
+  }
+
+  /** Keeps what is known of a fault for the policy's author; returns where. */
+  #keepFault({ plugin, options }: PolicySpec, fault: PolicyFault): string | undefined {
+    const error = describeFault(fault);
+    this.recorder.failed({ plugin, options, key: "" }, error, fault);
+    const { name: policy, version, hash } = plugin;
+    const { stack, host, state } = fault;
+    const kept = writeFailure(join(this.#config.values.stateDirectory, "failures"), this.#recordFacts(), {
+      ...{ policy, version, hash, options, error, stack, state },
+      ...(host === undefined ? {} : { host }),
+    });
+    if ("file" in kept) return kept.file;
+    this.log.warn({ event: "failure-not-kept", policy }, kept.problem);
+    return undefined;
+  }
+
+  #recordFacts() {
+    const { intervalMs, driver } = this.#config.values;
+    return { vmmsched: this.data.version, intervalNs: intervalMs * 1e6, driver };
   }
 
   #searchPath(): readonly string[] {

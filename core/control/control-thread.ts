@@ -10,6 +10,8 @@ const port = parentPort;
 
 const calls: ControlThreadCalls = {
   open: () => plane.open(),
+  frame: (captured: ArrayBuffer) => plane.recorder.frame(captured),
+  framesLost: (why: string) => plane.recorder.lost(why),
   close: () => plane.close(),
 };
 const cycle = new ThreadLink<CycleThreadCalls>(port, calls);

@@ -49,6 +49,8 @@ export class Cycle {
     startTimeNs: 0,
   };
   readonly #paused: PausedDomain[] = [];
+  /** Told of every tick that asked the policies, with what they wished; guests run meanwhile. */
+  ticked: (wishes: Wishes) => void = () => undefined;
   #lastTickNs = -1;
   #pausedSinceNs = 0;
 
@@ -86,6 +88,7 @@ export class Cycle {
     this.#lastTickNs = nowNs;
     this.#dryRun?.tell(this.columns, this.#builder.rows, this.#wishes, this.registry);
     this.editLog.flush(this.columns, this.registry, this.#wishes.reasons);
+    if (!releaseAll) this.ticked(this.#wishes);
     this.#letLeave();
   }
 

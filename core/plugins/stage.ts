@@ -37,7 +37,11 @@ export function stagePlugin(source: PluginSource, staging: Staging): StagedPlugi
   if (problems.length > 0) throw codeError(source.folder, problems, (path) => textOf(source, path));
 
   const files = new Map(modules.map(({ path, code }) => [path, code]));
-  const data = [manifestName, ...layouts.keys()].map((path) => [path, textOf(source, path) ?? ""] as const);
+  // Layouts as they were parsed: their schema may have filled in defaults.
+  const data = [
+    [manifestName, textOf(source, manifestName) ?? ""],
+    ["layouts", JSON.stringify([...layouts])],
+  ] as const;
   const hash = hashOf(new Map([...data, ...files]));
   const directory = staging.write(`${manifest.name}-${hash.slice(0, 16)}`, files);
   const [entry = ""] = files.keys();

@@ -1,5 +1,5 @@
 import { VmmschedError } from "../errors.js";
-import type { Policy, ProcessSnapshot, TaskSnapshot, Wish } from "../policy.js";
+import type { HoldWish, Policy, ProcessSnapshot, TaskSnapshot, Wish } from "../policy.js";
 import type { HostColumns } from "../snapshot/host-columns.js";
 import { HostView } from "../snapshot/host-view.js";
 import type { WishColumns } from "./wish-columns.js";
@@ -10,7 +10,7 @@ const wishesAtLeast = 1024;
 
 /** Asks one policy about the host in `columns` and checks each of its wishes. */
 export class Questioner {
-  readonly #view: HostView;
+  #view: HostView;
 
   constructor(private readonly columns: HostColumns) {
     this.#view = new HostView(columns);
@@ -20,7 +20,7 @@ export class Questioner {
   ask(policy: Policy, options: unknown, state: unknown, into: WishColumns): void {
     const { taskCount } = this.columns;
     into.clear(taskCount);
-    const answer: unknown = policy.decide(this.#view.refresh(), options, state);
+    const answer: unknown = policy.decide(this.#refreshed(), options, state);
     if (!isIterable(answer))
       throw new VmmschedError("ERR_POLICY_WISH", `decide returned ${kindOf(answer)}, not a list of wishes`);
     const most = Math.max(wishesAtLeast, wishesPerTask * taskCount);
@@ -37,20 +37,34 @@ export class Questioner {
     }
   }
 
-  #checked(wish: unknown): Wish {
+  /** The host as it is now, also when the policy has frozen or cut up what it was shown before. */
+  #refreshed(): HostView {
+    try {
+      return this.#view.refresh();
+    } catch {
+      this.#view = new HostView(this.columns);
+      return this.#view.refresh();
+    }
+  }
+
+  /** Each property is read once: what a getter says the second time may be something else. */
+  #checked(wish: unknown): Pick<HoldWish, "target" | "reason"> {
     if (typeof wish !== "object" || wish === null) throw fault(`a wish is ${kindOf(wish)}, not an object`);
     const { kind, target, reason } = wish as Readonly<Record<keyof Wish, unknown>>;
-    if (kind !== "hold")
-      throw fault(`a wish has the kind ${JSON.stringify(kind) || kindOf(kind)}; there is "hold"`);
-    if (
-      typeof target !== "object" ||
-      target === null ||
-      !this.#view.has(target as TaskSnapshot | ProcessSnapshot)
-    )
+    if (kind !== "hold") throw fault(`a wish has the kind ${quoted(kind)}; there is "hold"`);
+    if (!this.#isShown(target))
       throw fault("a wish has a target that is no process or thread of this snapshot");
-    if (reason !== undefined && typeof reason !== "string")
-      throw fault(`the reason of a wish is ${kindOf(reason)}, not a text`);
-    return wish as Wish;
+    if (reason === undefined) return { target };
+    if (typeof reason !== "string") throw fault(`the reason of a wish is ${kindOf(reason)}, not a text`);
+    return { target, reason };
+  }
+
+  #isShown(target: unknown): target is TaskSnapshot | ProcessSnapshot {
+    return (
+      typeof target === "object" &&
+      target !== null &&
+      this.#view.has(target as TaskSnapshot | ProcessSnapshot)
+    );
   }
 }
 
@@ -62,8 +76,13 @@ function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.iterator in value;
 }
 
+function quoted(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : kindOf(value);
+}
+
 function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
+  if (value instanceof Promise) return "a promise (decide is synchronous)";
   return value === undefined ? "undefined" : `a value of type ${typeof value}`;
 }

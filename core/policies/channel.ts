@@ -53,6 +53,10 @@ export class PolicyChannel {
   get lateCount(): number {
     return Atomics.load(this.#words, word.lateCount);
   }
+  /** Answers that came in time. */
+  get punctualCount(): number {
+    return this.askedCount - this.lateCount;
+  }
   /** Is an answer owed? */
   get busy(): boolean {
     return this.asked !== this.answered;

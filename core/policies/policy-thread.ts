@@ -1,12 +1,21 @@
 /** The thread of one policy: loads it, rehearses it, and answers the cycle for as long as it lives. */
-import { format } from "node:util";
+import { deserialize, serialize } from "node:v8";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { VmmschedError, messageOf } from "../errors.js";
 import type { Policy } from "../policy.js";
 import { HostColumns } from "../snapshot/host-columns.js";
 import { Questioner } from "./answer.js";
 import { PolicyChannel } from "./channel.js";
-import type { FaultReport, FromPolicy, PolicyThreadData, ToPolicy } from "./thread-messages.js";
+import { confine } from "./confinement.js";
+import { MemoryMeter } from "./memory-meter.js";
+import type {
+  FaultReport,
+  FromPolicy,
+  PackedState,
+  PolicyThreadData,
+  Stage,
+  ToPolicy,
+} from "./thread-messages.js";
 import { WishColumns } from "./wish-columns.js";
 
 if (parentPort === null) throw new Error("policy-thread runs as a worker");
@@ -18,34 +27,28 @@ const { capacity } = data.channel;
 /** The policy works on a copy: it cannot spoil what others see, nor see half of a snapshot. */
 const own = HostColumns.private(capacity);
 const questioner = new Questioner(own);
+const memory = new MemoryMeter(data.memoryMb);
 
 /** Ticks of a rehearsal: code that runs for the first time is slow, and what fails at once should fail before it counts. */
 const rehearsalTicks = 3;
-const consoleLinesPerCall = 20;
-const consoleLineLength = 1000;
+/** To get hold of a snapshot for it, while the cycle may be writing one. */
+const copyAttempts = 100;
+const longestTextLength = 10_000;
+const largestStateBytes = 16 * 2 ** 20;
 
-let consoleLines = 0;
+let stage: FaultReport["during"] = "import";
 let state: unknown;
+let answering = false;
+let failed = false;
 
 function post(message: FromPolicy): void {
   port.postMessage(message);
 }
 
-/** This thread does not return to its event loop, where node would print: lines go to the log instead. */
-function redirectConsole(): void {
-  const redirect =
-    (level: "info" | "warn" | "error") =>
-    (...args: readonly unknown[]) => {
-      if (consoleLines++ >= consoleLinesPerCall) return;
-      post({ type: "console", level, text: format(...args).slice(0, consoleLineLength) });
-    };
-  Object.assign(console, {
-    log: redirect("info"),
-    info: redirect("info"),
-    debug: redirect("info"),
-    warn: redirect("warn"),
-    error: redirect("error"),
-  });
+/** Told before it is done: who waits for a thread that loops then knows where. */
+function enter(next: Stage): void {
+  stage = next;
+  post({ type: "stage", stage: next });
 }
 
 async function load(): Promise<Policy> {
@@ -65,98 +68,122 @@ async function load(): Promise<Policy> {
 }
 
 /** Its own copy each time: what a policy does to its options is soon forgotten. */
-function freshState(policy: Policy, previous: unknown): unknown {
-  return policy.init?.(structuredClone(data.options), structuredClone(previous));
+function freshState(policy: Policy, previous: PackedState | undefined): unknown {
+  enter("init");
+  return policy.init?.(
+    structuredClone(data.options),
+    previous === undefined ? undefined : deserialize(previous),
+  );
 }
 
 /** A copy of the present snapshot, even while the cycle writes one every few milliseconds. */
 function copyHost(): boolean {
-  for (let i = 0; i < 1000; i++) if (own.copyFrom(shared)) return true;
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  for (let i = 0; i < copyAttempts; i++) {
+    if (own.copyFrom(shared)) return true;
+    Atomics.wait(nobody, 0, 0, 1);
+  }
   return false;
 }
 
 function rehearse(policy: Policy): void {
-  const rehearsed = freshState(policy, data.previous);
+  state = freshState(policy, data.previous);
+  enter("rehearsal");
   const answer = new WishColumns(new ArrayBuffer(WishColumns.bytes(capacity)), capacity);
   for (let i = 0; i < rehearsalTicks; i++) {
-    if (copyHost()) questioner.ask(policy, structuredClone(data.options), rehearsed, answer);
+    if (copyHost()) questioner.ask(policy, structuredClone(data.options), state, answer);
   }
+  stage = "memory";
+  memory.check();
+  state = undefined;
 }
 
 function report(error: unknown, during: FaultReport["during"]): void {
+  failed = true;
   const fault: FaultReport = {
-    message: messageOf(error),
-    stack: error instanceof Error ? (error.stack ?? "") : "",
+    message: textOf(() => messageOf(error)),
+    stack: error instanceof Error ? textOf(() => error.stack ?? "") : "",
     during,
-    ...(during === "decide" ? { host: own.buffers, ...copyableState() } : {}),
+    ...(during === "decide" || during === "rehearsal" ? { host: own.buffers, ...packedState() } : {}),
   };
   post({ type: "fault", fault });
 }
 
-function copyableState(): { readonly state?: unknown } {
+/** What a policy throws may be anything, also something that throws when it is looked at. */
+function textOf(read: () => unknown): string {
   try {
-    return { state: structuredClone(state) };
+    return String(read()).slice(0, longestTextLength);
   } catch {
-    return {};
+    return "something that cannot be shown was thrown";
   }
 }
 
-function handOver(): void {
+function packedState(): { readonly state?: PackedState; readonly problem?: string } {
+  if (state === undefined) return {};
   try {
-    post({ type: "state", state });
+    const packed = serialize(state);
+    if (packed.byteLength <= largestStateBytes) return { state: packed };
+    return { problem: `it has ${packed.byteLength} bytes; ${largestStateBytes} can be handed over` };
   } catch (error) {
-    post({ type: "state", state: undefined, problem: messageOf(error) });
+    return { problem: textOf(() => messageOf(error)) };
   }
 }
 
-/** Answers until the thread is ended from outside. After a failure it only says that it has failed. */
+function receive(policy: Policy): boolean {
+  const received = receiveMessageOnPort(port);
+  if (received === undefined) return false;
+  const message = received.message as ToPolicy;
+  if (message.type === "hand over") post({ type: "state", ...packedState(), generation: channel.answered });
+  else {
+    try {
+      state = freshState(policy, message.previous);
+      enter("decide");
+      answering = true;
+      post({ type: "started" });
+    } catch (error) {
+      report(error, "init");
+    }
+  }
+  return true;
+}
+
+/** Answers what is asked, if anything. After a failure it only says that it has failed. */
+function answer(policy: Policy, options: unknown): boolean {
+  const { asked } = channel;
+  if (!answering || asked === channel.answered) return false;
+  try {
+    // A snapshot that is being written again already: the cycle has gone on, and asks anew.
+    const present = !failed && own.copyFrom(shared) && own.generation === asked;
+    if (present) questioner.ask(policy, options, state, channel.wishes);
+    channel.answer(asked, !present);
+  } catch (error) {
+    channel.answer(asked, true);
+    report(error, "decide");
+    return true;
+  }
+  try {
+    if (!failed) memory.check();
+  } catch (error) {
+    report(error, "memory");
+  }
+  return true;
+}
+
+/** Until the thread is ended from outside. What is asked comes first: a state that is handed over knows of it. */
 function serve(policy: Policy): void {
   const options = structuredClone(data.options);
-  let answering = false;
-  let failed = false;
   for (;;) {
     const wakeCount = channel.wakeCount();
-    consoleLines = 0;
-    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-      const message = next.message as ToPolicy;
-      if (message.type === "hand over") handOver();
-      else {
-        try {
-          state = freshState(policy, message.previous);
-          answering = true;
-          post({ type: "started" });
-        } catch (error) {
-          report(error, "init");
-        }
-      }
-    }
-    const { asked } = channel;
-    if (!answering || asked === channel.answered) {
-      channel.sleep(wakeCount);
-      continue;
-    }
-    // A snapshot that is being written again already: the cycle has gone on, and asks anew.
-    if (!failed && (!own.copyFrom(shared) || own.generation !== asked)) {
-      channel.answer(asked, true);
-      continue;
-    }
-    if (!failed) {
-      try {
-        questioner.ask(policy, options, state, channel.wishes);
-      } catch (error) {
-        failed = true;
-        report(error, "decide");
-      }
-    }
-    channel.answer(asked, failed);
+    if (!answer(policy, options) && !receive(policy)) channel.sleep(wakeCount);
   }
 }
 
-redirectConsole();
-let stage: FaultReport["during"] = "import";
+confine((level, text) => {
+  post({ type: "console", level, text });
+});
 try {
+  enter("import");
   const policy = await load();
-  stage = "rehearsal";
   rehearse(policy);
   post({ type: "ready" });
   serve(policy);

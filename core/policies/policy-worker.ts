@@ -1,10 +1,24 @@
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { deserialize } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { VmmschedError, messageOf } from "../errors.js";
 import { restoreStack, type StagedPlugin } from "../plugins/stage.js";
 import type { HostBuffers } from "../snapshot/host-columns.js";
 import { PolicyChannel } from "./channel.js";
-import type { FaultReport, FromPolicy, PolicyThreadData, ToPolicy } from "./thread-messages.js";
+import { GrowthWatch } from "./growth-watch.js";
+import { Punctuality } from "./punctuality.js";
+import {
+  isFromPolicy,
+  type ConsoleLevel,
+  type FaultReport,
+  type FromPolicy,
+  type PackedState,
+  type PolicyThreadData,
+  type Stage,
+  type ToPolicy,
+} from "./thread-messages.js";
+import { Waiters } from "./waiters.js";
 
 /** A version of a policy with its options: what is to run. */
 export interface PolicySpec {
@@ -22,16 +36,29 @@ export interface WorkerSettings {
 }
 
 /** How a policy failed, for its author. */
-export interface PolicyFault extends Omit<FaultReport, "during"> {
-  readonly during: FaultReport["during"] | "answering" | "memory" | "exit";
+export interface PolicyFault extends Omit<FaultReport, "during" | "state"> {
+  readonly during: FaultReport["during"] | "answering" | "exit";
+  readonly state?: unknown;
 }
 
 /** What a policy printed. */
-export type ConsoleListener = (level: "info" | "warn" | "error", text: string) => void;
+export type ConsoleListener = (level: ConsoleLevel, text: string) => void;
 
-/** From `new Worker` to the end of the rehearsal, on a slow machine; after it the version counts as broken. */
-const loadTimeoutMs = 5_000;
-const answerTimeoutMs = 2_000;
+/** How long a policy may take before it counts as hanging. */
+export interface Patience {
+  /** From the start of its thread to the end of its rehearsal. */
+  readonly loadMs: number;
+  /** For its state: to make it, or to hand it over. */
+  readonly stateMs: number;
+  /** For an answer to the cycle, which has long gone on without. */
+  readonly hangMs: number;
+}
+
+/** V8's limit lies so far above ours, since what reaches it may end the whole process: we have to be faster. */
+const heapHeadroomMb = 2048;
+/** A thread inside of one long native call ends only when that returns; nobody has to wait for it. */
+const endPatienceMs = 1_000;
+const loading = -1;
 
 /** The thread of one policy, as the control thread sees it. */
 export class PolicyWorker {
@@ -42,109 +69,105 @@ export class PolicyWorker {
   readonly fault: Promise<PolicyFault>;
   readonly #worker: Worker;
   readonly #exited: Promise<unknown>;
+  readonly #waiters = new Waiters<FromPolicy>();
+  readonly #growth: GrowthWatch;
+  #punctuality: Punctuality | undefined;
+  #stage: Stage = "import";
+  #failure: PolicyFault | undefined;
   #tellFault: (fault: PolicyFault) => void = () => undefined;
   #ended = false;
 
-  private constructor(
+  /** Starts the thread, which loads and rehearses the policy, from `previous` if that is given. */
+  constructor(
     readonly spec: PolicySpec,
     settings: WorkerSettings,
-    previous: unknown,
-    printed: ConsoleListener,
+    private readonly patience: Patience,
+    previous: PackedState | undefined,
+    private readonly printed: ConsoleListener,
   ) {
-    this.channel = PolicyChannel.allocate(settings.capacity);
+    const { host, capacity, memoryMb } = settings;
+    this.channel = PolicyChannel.allocate(capacity);
     this.fault = new Promise((resolve) => (this.#tellFault = resolve));
+    this.#growth = new GrowthWatch(memoryMb);
+    const { entryUrl, name } = spec.plugin;
     const workerData: PolicyThreadData = {
-      name: spec.plugin.name,
-      entryUrl: spec.plugin.entryUrl,
+      entryUrl,
       options: spec.options,
-      host: settings.host,
+      host,
       channel: this.channel.buffers,
+      memoryMb,
       previous,
     };
     this.#worker = new Worker(new URL("./policy-thread.js", import.meta.url), {
-      name: `policy ${spec.plugin.name}`,
+      name: `policy ${name}`,
       workerData,
       // Nothing that node would print for it at its end: what is to be told is told by messages.
       stdout: true,
       stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: settings.memoryMb, maxYoungGenerationSizeMb: 16 },
+      resourceLimits: { maxOldGenerationSizeMb: memoryMb + heapHeadroomMb, maxYoungGenerationSizeMb: 16 },
     });
     this.#exited = once(this.#worker, "exit").catch(() => undefined);
-    this.#worker.on("message", (message: FromPolicy) => {
-      if (message.type === "console") printed(message.level, message.text);
-      if (message.type === "fault") this.#fail(message.fault);
+    this.#worker.on("message", (message: unknown) => {
+      if (isFromPolicy(message)) this.#receive(message);
     });
-    this.#worker.on("error", (error: unknown) => {
-      const memory = (error as { readonly code?: string }).code === "ERR_WORKER_OUT_OF_MEMORY";
-      const message = memory
-        ? `it used more than ${String(settings.memoryMb)} MB of memory (policyMemoryMb)`
-        : messageOf(error);
-      const stack = error instanceof Error ? (error.stack ?? "") : "";
-      this.#fail({ message, stack: memory ? "" : stack, during: memory ? "memory" : "answering" });
-    });
+    this.#worker.on("error", (error: unknown) => this.#fail(this.#uncaught(error, memoryMb)));
     this.#worker.on("exit", (code) => {
-      this.#fail({
-        message: `it ended its thread with exit code ${String(code)}`,
-        stack: "",
-        during: "exit",
-      });
+      const message = `its thread ended by itself, with exit code ${code}`;
+      this.#fail({ message, stack: "", during: "exit" });
     });
   }
 
-  /**
-   * Starts a thread and lets it load and rehearse the policy, from `previous` if that is given. Throws ERR_POLICY_FAILED
-   * when it fails, when it takes too long, and when it is aborted.
-   */
-  static async load(
-    spec: PolicySpec,
-    settings: WorkerSettings,
-    previous: unknown,
-    signal: AbortSignal,
-    printed: ConsoleListener,
-  ): Promise<PolicyWorker> {
-    const worker = new PolicyWorker(spec, settings, previous, printed);
-    const abort = () => {
-      worker.condemn("a newer version came while it was being loaded");
-    };
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      await worker.#message("ready", loadTimeoutMs);
-      return worker;
-    } catch (error) {
-      await worker.end();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
+  /** How it failed, once it has. */
+  get failure(): PolicyFault | undefined {
+    return this.#failure;
+  }
+
+  /** Resolves when it has been loaded and rehearsed. Throws ERR_POLICY_FAILED. */
+  async loaded(): Promise<void> {
+    await this.#waiters.wait("ready", this.patience.loadMs, (seconds) => this.#tooSlow(seconds));
   }
 
   /** Makes its state, from this one if there is one; from now on it answers. Throws ERR_POLICY_FAILED. */
-  async start(previous: unknown): Promise<void> {
-    const started = this.#message("started", answerTimeoutMs);
+  async start(previous: PackedState | undefined): Promise<void> {
     this.#post({ type: "start", previous });
-    await started;
+    await this.#waiters.wait("started", this.patience.stateMs, (seconds) => this.#tooSlow(seconds));
+    this.#punctuality = new Punctuality(this.channel, this.patience.hangMs);
   }
 
-  /** A copy of its state. Throws ERR_POLICY_FAILED when it cannot be copied, or does not come. */
-  async state(): Promise<unknown> {
-    const answer = this.#message("state", answerTimeoutMs);
+  /**
+   * Its state after all that it was asked so far, the last time about the snapshot of `generation`; undefined when it has
+   * none. Throws ERR_POLICY_FAILED when it cannot be copied, or does not come.
+   */
+  async state(): Promise<{ readonly state?: PackedState; readonly generation: number }> {
     this.#post({ type: "hand over" });
-    const { state, problem } = await answer;
+    const late = (seconds: number) =>
+      new VmmschedError("ERR_POLICY_FAILED", `it did not hand over its state within ${seconds} s`);
+    const { state, problem, generation } = await this.#waiters.wait("state", this.patience.stateMs, late);
     if (problem !== undefined)
       throw new VmmschedError("ERR_POLICY_FAILED", `its state cannot be copied: ${problem}`);
-    return state;
+    return state === undefined ? { generation } : { state, generation };
   }
 
-  /** Something that is seen from outside only: it does not answer, or too late too often. */
-  condemn(message: string): void {
-    this.#fail({ message, stack: "", during: "answering" });
+  /** To be called a few times a second: fails it for what only shows from outside. */
+  watch(nowMs: number): void {
+    if (this.#ended || this.#failure !== undefined) return;
+    const { busy, answered } = this.channel;
+    const started = this.#punctuality !== undefined;
+    const grown = this.#growth.complaint(started ? (busy ? answered : undefined) : loading);
+    if (grown !== undefined) this.#fail({ message: grown, stack: "", during: "memory" });
+    const unpunctual = this.#punctuality?.complaint(nowMs);
+    if (unpunctual !== undefined) this.#fail({ message: unpunctual, stack: "", during: "answering" });
   }
 
-  /** Ends the thread, also one that loops. Resolves when it is gone. */
+  /** Ends the thread, also one that loops. Resolves when it is gone, or will be as soon as it can. */
   async end(): Promise<void> {
     this.#ended = true;
-    await this.#worker.terminate();
-    await this.#exited;
+    this.#waiters.reject(new VmmschedError("ERR_POLICY_FAILED", "it was ended"));
+    void this.#worker.terminate();
+    const giveUp = new AbortController();
+    const patience = sleep(endPatienceMs, undefined, { signal: giveUp.signal }).catch(() => undefined);
+    await Promise.race([this.#exited, patience]);
+    giveUp.abort();
   }
 
   #post(message: ToPolicy): void {
@@ -152,37 +175,51 @@ export class PolicyWorker {
     this.channel.wake();
   }
 
-  #fail(fault: PolicyFault): void {
-    if (this.#ended) return;
-    this.#tellFault({ ...fault, stack: restoreStack(fault.stack, this.spec.plugin) });
+  #receive(message: FromPolicy): void {
+    if (message.type === "console") this.printed(message.level, message.text);
+    else if (message.type === "stage") this.#stage = message.stage;
+    else if (message.type === "fault") {
+      const { state, ...fault } = message.fault;
+      this.#fail(state === undefined ? fault : { ...fault, state: deserialize(state) as unknown });
+    } else this.#waiters.resolve(message);
   }
 
-  #message<Type extends FromPolicy["type"]>(
-    type: Type,
-    timeoutMs: number,
-  ): Promise<Extract<FromPolicy, { type: Type }>> {
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#worker.off("message", listen);
-      };
-      const listen = (message: FromPolicy) => {
-        if (message.type !== type) return;
-        done();
-        resolve(message as Extract<FromPolicy, { type: Type }>);
-      };
-      const timer = setTimeout(() => {
-        done();
-        const seconds = String(timeoutMs / 1000);
-        reject(new VmmschedError("ERR_POLICY_FAILED", `it did nothing for ${seconds} s`));
-      }, timeoutMs);
-      this.#worker.on("message", listen);
-      void this.fault.then((fault) => {
-        done();
-        reject(new VmmschedError("ERR_POLICY_FAILED", describeFault(fault)));
-      });
-    });
+  #tooSlow(seconds: number): VmmschedError {
+    const fault = {
+      message: `it did not come to an end within ${seconds} s`,
+      stack: "",
+      during: this.#stage,
+    };
+    this.#fail(fault);
+    return failed(fault);
   }
+
+  /** What node tells of a thread's end. */
+  #uncaught(error: unknown, memoryMb: number): PolicyFault {
+    const { code, stack } = (error ?? {}) as { readonly code?: unknown; readonly stack?: unknown };
+    if (code === "ERR_WORKER_OUT_OF_MEMORY") {
+      const limitMb = memoryMb + heapHeadroomMb;
+      const message = `it used more than ${limitMb} MB of memory at once (policyMemoryMb is ${memoryMb})`;
+      return { message, stack: "", during: "memory" };
+    }
+    return { message: messageOf(error), stack: typeof stack === "string" ? stack : "", during: this.#stage };
+  }
+
+  #fail(fault: PolicyFault): void {
+    if (this.#ended || this.#failure !== undefined) return;
+    const { plugin } = this.spec;
+    this.#failure = {
+      ...fault,
+      message: restoreStack(fault.message, plugin),
+      stack: restoreStack(fault.stack, plugin),
+    };
+    this.#waiters.reject(failed(this.#failure));
+    this.#tellFault(this.#failure);
+  }
+}
+
+function failed(fault: PolicyFault): VmmschedError {
+  return new VmmschedError("ERR_POLICY_FAILED", describeFault(fault));
 }
 
 /** A fault in words, with the author's own lines of the stack. */

@@ -1,8 +1,9 @@
 import type { WorkerPolicies } from "./worker-policies.js";
 import type { StagedPlugin } from "../plugins/stage.js";
 import type { KeeperStatus } from "./keeper-status.js";
-import { PolicyKeeper, type KeeperPorts } from "./policy-keeper.js";
-import type { PolicySpec } from "./policy-worker.js";
+import type { KeeperPorts } from "./keeper-ports.js";
+import { PolicyKeeper } from "./policy-keeper.js";
+import type { PolicySpec, PolicyWorker } from "./policy-worker.js";
 
 type ActiveSet = Parameters<WorkerPolicies["use"]>[0];
 
@@ -11,12 +12,13 @@ export interface SupervisorPorts extends Omit<KeeperPorts, "changed"> {
   readonly publish: (active: ActiveSet) => Promise<void>;
 }
 
-const watchIntervalMs = 200;
+const watchIntervalMs = 100;
 
 /** Keeps the policies running that are wanted, each by a keeper of its own. Lives in the control thread. */
 export class Supervisor {
   readonly #keepers = new Map<string, PolicyKeeper>();
   readonly #watch: NodeJS.Timeout;
+  #order: readonly string[] = [];
 
   constructor(private readonly ports: SupervisorPorts) {
     this.#watch = setInterval(() => {
@@ -26,12 +28,19 @@ export class Supervisor {
 
   /** From now on these are to run, in this order. Resolves when all of it has been done or found impossible. */
   async want(specs: readonly PolicySpec[]): Promise<void> {
-    const names = new Set(specs.map(({ plugin }) => plugin.name));
-    const gone = [...this.#keepers.values()].filter(({ name }) => !names.has(name));
+    const before = this.#order;
+    this.#order = specs.map(({ plugin }) => plugin.name);
+    const gone = [...this.#keepers.values()].filter(({ name }) => !this.#order.includes(name));
     const changes = [
       ...specs.map((spec) => this.#keeperOf(spec.plugin.name).want(spec)),
-      ...gone.map((keeper) => keeper.want(undefined)),
+      ...gone.map((keeper) => this.#release(keeper)),
     ];
+    if (
+      !this.#order.every(
+        (name, i) => i === 0 || before.indexOf(name) > before.indexOf(this.#order[i - 1] ?? ""),
+      )
+    )
+      changes.push(this.#publish());
     await Promise.all(changes);
   }
 
@@ -49,9 +58,14 @@ export class Supervisor {
     return this.#keepers.get(name)?.status;
   }
 
-  /** A copy of the state of a policy that runs. Throws ERR_POLICY_FAILED. */
-  async state(name: string): Promise<unknown> {
-    return this.#keepers.get(name)?.state();
+  /** The threads that are asked. */
+  get threads(): readonly PolicyWorker[] {
+    return [...this.#keepers.values()].flatMap(({ thread }) => thread ?? []);
+  }
+
+  /** The state of a policy that runs, after what it was asked last. Throws ERR_POLICY_FAILED. */
+  async state(name: string): ReturnType<PolicyWorker["state"]> {
+    return (await this.#keepers.get(name)?.state()) ?? { generation: 0 };
   }
 
   /** Ends every thread. */
@@ -60,16 +74,23 @@ export class Supervisor {
     await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()));
   }
 
+  async #release(keeper: PolicyKeeper): Promise<void> {
+    await keeper.want(undefined);
+    // It may have been wanted again meanwhile.
+    if (keeper.status.state === "gone") this.#keepers.delete(keeper.name);
+  }
+
   #keeperOf(name: string): PolicyKeeper {
     const known = this.#keepers.get(name);
     if (known !== undefined) return known;
-    const changed = () => this.ports.publish(this.#active());
-    const keeper = new PolicyKeeper(name, { ...this.ports, changed });
+    const keeper = new PolicyKeeper(name, { ...this.ports, changed: () => this.#publish() });
     this.#keepers.set(name, keeper);
     return keeper;
   }
 
-  #active(): ActiveSet {
-    return [...this.#keepers.values()].flatMap(({ active }) => (active === undefined ? [] : [active]));
+  /** In the order in which they are wanted. */
+  #publish(): Promise<void> {
+    const active = this.#order.map((name) => this.#keepers.get(name)?.active);
+    return this.ports.publish(active.filter((each) => each !== undefined));
   }
 }

@@ -105,7 +105,7 @@ export class WishColumns {
   #codeOf(reason: string): number {
     const known = this.#known.get(reason);
     if (known !== undefined) return known;
-    if (this.#reasons === maxReasons) return unexplained;
+    if (this.#reasons === maxReasons || reasonBytes - this.#used < longestReasonBytes) return unexplained;
     const room = this.#text.subarray(this.#used, this.#used + longestReasonBytes);
     this.#used += encoder.encodeInto(reason, room).written;
     this.#ends[this.#reasons] = this.#used;

@@ -1,6 +1,7 @@
 import type { HostColumns } from "../snapshot/host-columns.js";
 import { TaskTable } from "../snapshot/task-table.js";
 import { PolicyChannel, type Answer, type ChannelBuffers } from "./channel.js";
+import type { WishColumns } from "./wish-columns.js";
 import type { Policies, Wishes } from "./policies.js";
 
 /** A policy whose thread is ready to answer. */
@@ -17,6 +18,7 @@ interface Asked {
   readonly channel: PolicyChannel;
   /** What it wished last, by task: what a late answer is taken to be. */
   readonly wished: TaskTable;
+  /** What became of the last question. */
   answer: Answer;
 }
 
@@ -38,6 +40,18 @@ export class WorkerPolicies implements Policies {
       if (known?.incarnation === incarnation) return known;
       const wished = known?.wished ?? new TaskTable(this.columns.tasks.capacity);
       return { name, incarnation, channel: new PolicyChannel(channel), wished, answer: "late" };
+    });
+  }
+
+  /** What each policy said in the last tick; undefined: nothing, or too late. */
+  get answers(): readonly {
+    readonly policy: string;
+    readonly incarnation: number;
+    readonly wishes: WishColumns | undefined;
+  }[] {
+    return this.#asked.map(({ name, incarnation, channel, answer }) => {
+      const wishes = answer === "answered" ? channel.wishes : undefined;
+      return { policy: name, incarnation, wishes };
     });
   }
 

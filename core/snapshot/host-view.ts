@@ -10,43 +10,50 @@ import {
   type TaskState,
 } from "./task-columns.js";
 
-/** A row of the columns as a policy sees it. One object a row, for ever: reading it reads shared memory. */
+/**
+ * A row of the columns as a policy sees it. One object a row, for ever: reading it reads shared memory. What it is made
+ * of is out of a policy's reach, so that nothing a policy writes into it outlasts the next refresh.
+ */
 class TaskView implements TaskSnapshot {
+  readonly #columns: TaskColumns;
+  readonly #row: number;
   readonly #name: () => string;
 
-  constructor(
-    private readonly columns: TaskColumns,
-    readonly row: number,
-  ) {
+  constructor(columns: TaskColumns, row: number) {
+    this.#columns = columns;
+    this.#row = row;
     this.#name = columns.names.reader(row, "latin1");
   }
 
+  get row(): number {
+    return this.#row;
+  }
   get id(): number {
-    return this.columns.id[this.row] ?? 0;
+    return this.#columns.id[this.#row] ?? 0;
   }
   get process(): number {
-    return this.columns.process[this.row] ?? 0;
+    return this.#columns.process[this.#row] ?? 0;
   }
   get state(): TaskState {
-    return taskStates[this.columns.state[this.row] ?? 0] ?? "unknown";
+    return taskStates[this.#columns.state[this.#row] ?? 0] ?? "unknown";
   }
   get hold(): HoldState {
-    return holdStates[this.columns.hold[this.row] ?? 0] ?? "none";
+    return holdStates[this.#columns.hold[this.#row] ?? 0] ?? "none";
   }
   get cpuTimeNs(): number {
-    return this.columns.cpuTimeNs[this.row] ?? 0;
+    return this.#columns.cpuTimeNs[this.#row] ?? 0;
   }
   get cpuTimeDeltaNs(): number {
-    return this.columns.cpuTimeDeltaNs[this.row] ?? 0;
+    return this.#columns.cpuTimeDeltaNs[this.#row] ?? 0;
   }
   get cpu(): number {
-    return this.columns.cpu[this.row] ?? 0;
+    return this.#columns.cpu[this.#row] ?? 0;
   }
   get priority(): number {
-    return this.columns.priority[this.row] ?? 0;
+    return this.#columns.priority[this.#row] ?? 0;
   }
   get flags(): number {
-    return this.columns.flags[this.row] ?? 0;
+    return this.#columns.flags[this.#row] ?? 0;
   }
 
   get name(): string {
@@ -57,8 +64,15 @@ class TaskView implements TaskSnapshot {
 /** A process: consecutive rows of one domain with the same process id. */
 class ProcessView implements ProcessSnapshot {
   readonly threads: TaskView[] = [];
+  readonly #index: number;
 
-  constructor(readonly index: number) {}
+  constructor(index: number) {
+    this.#index = index;
+  }
+
+  get index(): number {
+    return this.#index;
+  }
 
   get pid(): number {
     return this.threads[0]?.process ?? 0;
@@ -86,19 +100,20 @@ class ProcessView implements ProcessSnapshot {
 
 class DomainView implements DomainSnapshot {
   readonly processes: ProcessView[] = [];
+  readonly #columns: DomainColumns;
+  readonly #row: number;
   readonly #uuid: () => string;
   readonly #name: () => string;
 
-  constructor(
-    private readonly columns: DomainColumns,
-    private readonly row: number,
-  ) {
+  constructor(columns: DomainColumns, row: number) {
+    this.#columns = columns;
+    this.#row = row;
     this.#uuid = columns.uuids.reader(row, "latin1");
     this.#name = columns.names.reader(row, "utf8");
   }
 
   get id(): number {
-    return this.columns.id[this.row] ?? 0;
+    return this.#columns.id[this.#row] ?? 0;
   }
   get uuid(): string {
     return this.#uuid();
@@ -113,17 +128,17 @@ class DomainView implements DomainSnapshot {
     return this.#has(domainFlags.paused);
   }
   get vcpuCount(): number {
-    return this.columns.vcpuCount[this.row] ?? 0;
+    return this.#columns.vcpuCount[this.#row] ?? 0;
   }
   get cpuTimeNs(): number {
-    return this.columns.cpuTimeNs[this.row] ?? 0;
+    return this.#columns.cpuTimeNs[this.#row] ?? 0;
   }
   get cpuTimeDeltaNs(): number {
-    return this.columns.cpuTimeDeltaNs[this.row] ?? 0;
+    return this.#columns.cpuTimeDeltaNs[this.#row] ?? 0;
   }
 
   #has(flag: number): boolean {
-    return ((this.columns.flags[this.row] ?? 0) & flag) !== 0;
+    return ((this.#columns.flags[this.#row] ?? 0) & flag) !== 0;
   }
 }
 
@@ -138,18 +153,24 @@ export class HostView implements HostSnapshot {
   readonly #domains: DomainView[] = [];
   readonly #bySlot = new Map<number, DomainView>();
 
-  constructor(private readonly columns: HostColumns) {}
+  readonly #columns: HostColumns;
+
+  constructor(columns: HostColumns) {
+    this.#columns = columns;
+    // Policies get this very object: none may put something else before its methods.
+    Object.preventExtensions(this);
+  }
 
   /** Shows what the columns hold now. */
   refresh(): this {
-    this.timeNs = this.columns.timeNs;
-    this.intervalNs = this.columns.intervalNs;
+    this.timeNs = this.#columns.timeNs;
+    this.intervalNs = this.#columns.intervalNs;
     this.domains.length = 0;
     this.#bySlot.clear();
-    for (let row = 0; row < this.columns.domainCount; row++) {
-      const view = (this.#domains[row] ??= new DomainView(this.columns.domains, row));
+    for (let row = 0; row < this.#columns.domainCount; row++) {
+      const view = (this.#domains[row] ??= new DomainView(this.#columns.domains, row));
       view.processes.length = 0;
-      this.#bySlot.set(this.columns.domains.slot[row] ?? -1, view);
+      this.#bySlot.set(this.#columns.domains.slot[row] ?? -1, view);
       this.domains.push(view);
     }
     this.#fillProcesses();
@@ -162,11 +183,11 @@ export class HostView implements HostSnapshot {
       const index = target instanceof ProcessView ? target.index : -1;
       return index >= 0 && index < this.#processCount && this.#processes[index] === target;
     }
-    return target.row < this.columns.taskCount && this.#tasks[target.row] === target;
+    return target.row < this.#columns.taskCount && this.#tasks[target.row] === target;
   }
 
   #fillProcesses(): void {
-    const { tasks, taskCount } = this.columns;
+    const { tasks, taskCount } = this.#columns;
     let used = 0;
     for (let row = 0; row < taskCount; row++) {
       const task = (this.#tasks[row] ??= new TaskView(tasks, row));

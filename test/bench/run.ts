@@ -1,8 +1,9 @@
 import { SimulatedHost, SimulatedHypervisor, type DomainSpec } from "../../native/simulated/index.js";
 import { openXen } from "../../native/xen/index.js";
 import { benchCycle, passRealTime, type BenchHost } from "./cycle-bench.js";
+import { benchReload } from "./reload-bench.js";
 
-const usage = "usage: run.js [simulated | xen PROCESS-NAME] [TICKS]";
+const usage = "usage: run.js [simulated | xen PROCESS-NAME] [TICKS] | reload";
 
 /** Two guests of each kind with some tens of processes; the burners are the ones to hold. */
 function simulated(): BenchHost {
@@ -27,13 +28,18 @@ function simulated(): BenchHost {
 }
 
 const [driver = "simulated", ...rest] = process.argv.slice(2);
-const background = driver === "xen" ? rest.shift() : "";
-if ((driver !== "simulated" && driver !== "xen") || background === undefined) {
-  process.stderr.write(`${usage}\n`);
-  process.exit(2);
+if (driver === "reload") process.stdout.write([...(await benchReload()), ""].join("\n"));
+else await benchDriver();
+
+async function benchDriver(): Promise<void> {
+  const background = driver === "xen" ? rest.shift() : "";
+  if ((driver !== "simulated" && driver !== "xen") || background === undefined) {
+    process.stderr.write(`${usage}\n`);
+    process.exit(2);
+  }
+  const host: BenchHost =
+    driver === "xen" ? { hypervisor: openXen(), pass: passRealTime, background } : simulated();
+  const lines = await benchCycle(host, Number(rest[0] ?? (driver === "xen" ? 200 : 1000)));
+  process.stdout.write([`driver ${driver}`, ...lines, ""].join("\n"));
+  host.hypervisor[Symbol.dispose]();
 }
-const host: BenchHost =
-  driver === "xen" ? { hypervisor: openXen(), pass: passRealTime, background } : simulated();
-const lines = await benchCycle(host, Number(rest[0] ?? (driver === "xen" ? 200 : 1000)));
-process.stdout.write([`driver ${driver}`, ...lines, ""].join("\n"));
-host.hypervisor[Symbol.dispose]();

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { FromSchema } from "json-schema-to-ts";
 import { schemaCheck } from "../../config/schema-check.js";
 import { allowedList, quote, suggestion } from "../../config/wording.js";
@@ -62,6 +63,11 @@ type PolicySet = FromSchema<typeof policySet>;
 /** Calls `scheduler.*`. */
 export function statusCalls(control: { status(): Promise<object> }): ControlCalls {
   return { "scheduler.status": checkedCall(nothing, () => control.status()) };
+}
+
+/** Calls `record.*`. */
+export function recordCalls(recorder: { record(): Readable }): ControlCalls {
+  return { "record.start": checkedCall(nothing, () => recorder.record()) };
 }
 
 /** {@link PluginsControl}, as calls `plugins.*`. */
