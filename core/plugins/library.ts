@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { VmmschedError } from "../errors.js";
 import { DirectoryWatch, withAncestors } from "./directory-watch.js";
-import { KnownFolder } from "./known-folder.js";
+import { KnownFolder, type Refusal } from "./known-folder.js";
 import { directoriesOf, isLeftOut } from "./plugin-source.js";
 import { changeBetween, isNoChange, type LibraryChange } from "./library-change.js";
 import { isPluginFolder, listDirectory, resolveNames, type Resolution } from "./search.js";
@@ -18,6 +18,8 @@ export interface LibraryEntry {
   readonly staged?: StagedPlugin;
   /** Why its newest content is not in force, if it is not. */
   readonly problem?: VmmschedError;
+  /** When that was found. */
+  readonly refused?: Refusal;
   /** Folder of the plugin that is taken instead. */
   readonly shadowedBy?: string;
 }
@@ -72,7 +74,7 @@ export class PluginLibrary implements Disposable {
     return this.#ordered()
       .filter((folder) => folder.staged !== undefined || folder.problem !== undefined)
       .map((folder) => {
-        const { path, name, staged } = folder;
+        const { path, name, staged, refused } = folder;
         const problem = folder.problem ?? this.#resolution.clashes.get(path);
         const shadowedBy = this.#resolution.shadowedBy.get(path)?.folder;
         return {
@@ -80,6 +82,7 @@ export class PluginLibrary implements Disposable {
           name,
           ...(staged && { staged }),
           ...(problem && { problem }),
+          ...(refused && { refused }),
           ...(shadowedBy !== undefined && { shadowedBy }),
         };
       });

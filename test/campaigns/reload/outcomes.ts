@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PluginReport } from "../../../core/control/socket/plugin-report.js";
+import type { StatusReport } from "../../../core/control/status-report.js";
+import type { Campaign } from "./campaign.js";
+import { until } from "./running-scheduler.js";
+import type { LogLine } from "./scheduler-log.js";
+import { bystanderHolds, effectOf, threadCounts, type Version } from "./subject.js";
+
+export type Result = "live" | "no change" | "refused" | "rolled back" | "removed";
+
+/** What became of an edit. The times are from the end of the writing on. */
+export interface Outcome {
+  readonly result: Result;
+  /** Until the line `policy-live`. */
+  readonly liveMs?: number;
+  /** Until the guests' processes were as the new version wishes. */
+  readonly effectMs?: number;
+}
+
+/** An edit that has been made. */
+export interface Edit {
+  /** Lines of the log before it. */
+  readonly mark: number;
+  /** When its last write was done (ms since 1970). */
+  readonly writtenMs: number;
+  /** Its steps took longer than they should, since the machine did: it may have been seen in pieces. */
+  readonly inPieces: boolean;
+}
+
+/** A version that has answered so often can be fallen back to; with some ticks of slack. */
+const provenTicks = 25;
+const tickMs = 100;
+
+/** Waits for what an edit must lead to, and fails if anything else happens: in the guests, in the log, in the report. */
+export class Outcomes {
+  #beacons = 0;
+  /** The tick after which the version in force was seen to be so. */
+  #inForceTick = 0;
+  /** Lines of the log that have been accounted for. */
+  #accounted = 0;
+  /** Does the version in force, if any, have a state to hand over? */
+  #running = true;
+
+  constructor(private readonly campaign: Campaign) {}
+
+  /** Begins an edit, where the one before has ended: nothing that is logged goes unseen. */
+  get mark(): number {
+    return this.#accounted;
+  }
+
+  /** After an edit of the folder: what is on disk is in force, or is refused. */
+  async ofFolder(edit: Edit): Promise<Outcome> {
+    const { campaign } = this;
+    const { quirk } = campaign.disk;
+    if (quirk?.place === "files") return this.#refused(edit, "plugin-refused", quirk.told);
+    campaign.sound = campaign.disk;
+    return this.ofWanted(edit);
+  }
+
+  /** After the last sound content or the options have changed. */
+  async ofWanted(edit: Edit): Promise<Outcome> {
+    const { sound, toggled, inForce } = this.campaign;
+    if (sound === inForce.content && String(toggled) === String(inForce.toggled)) return this.unchanged(edit);
+    const { place, told } = sound.quirk ?? {};
+    if (told === undefined) return this.live(edit, { content: sound, toggled });
+    if (place === "later") return this.#rolledBack(edit, told);
+    return this.#refused(edit, "policy-refused", told);
+  }
+
+  /** This version is in force, by one clean change. */
+  async live(edit: Edit, next: Version): Promise<Outcome> {
+    const { campaign } = this;
+    const before = campaign.inForce;
+    const line = await this.#line(edit, "policy-live");
+    assert.equal(line.version, next.content.version);
+    if (this.#running) assert.match(this.#lastWords(edit), /^took over [1-9]/, "the state was handed over");
+    this.#running = true;
+    campaign.inForce = next;
+    const effectMs = (await this.effect()) - edit.writtenMs;
+    this.#says(edit, ["policy-live"]);
+    this.#neverLetGo(edit, before, next);
+    const report = await this.#report();
+    assert.equal(report?.lastReload?.result, "live");
+    return { result: "live", liveMs: Date.parse(line.time) - edit.writtenMs, effectMs };
+  }
+
+  /** What was in force still is, and nobody has noticed anything; whatever was wrong before may be mended. */
+  async unchanged(edit: Edit): Promise<Outcome> {
+    const { place, scheduler } = this.campaign;
+    const version = place.bumpBeacon(++this.#beacons);
+    await until(
+      "the beacon is seen",
+      () => scheduler.plugin("beacon"),
+      (seen) => seen?.version === version,
+    );
+    await this.effect();
+    this.#says(edit, []);
+    await this.#report();
+    return { result: "no change" };
+  }
+
+  /** The policy under test is not there any more, and holds nothing. */
+  async removed(edit: Edit): Promise<Outcome> {
+    await this.#line(edit, "policy-removed");
+    this.#running = false;
+    await this.#held([]);
+    this.#says(edit, ["policy-removed"]);
+    assert.equal(await this.campaign.scheduler.plugin("subject"), undefined);
+    return { result: "removed" };
+  }
+
+  /** The configuration was not taken: everything is as it was. */
+  async configRefused(edit: Edit, told: RegExp): Promise<Outcome> {
+    const line = await this.campaign.scheduler.log.line(edit.mark, "config-refused");
+    assert.match(line.error ?? "", told);
+    await this.effect();
+    this.#says(edit, ["config-refused"]);
+    await this.#report();
+    return { result: "refused" };
+  }
+
+  /** The scheduler has just started: waits until the first version is in force. */
+  async begin(): Promise<void> {
+    await this.effect();
+    this.#accounted = this.campaign.scheduler.log.mark();
+  }
+
+  /** Waits until the guests' processes are as the version in force wishes; since when they are (ms since 1970). */
+  async effect(): Promise<number> {
+    const { content, toggled } = this.campaign.inForce;
+    return this.#held(effectOf(content, toggled));
+  }
+
+  /** Waits until the version in force has answered so often that it can be fallen back to. */
+  async proven(): Promise<void> {
+    const { scheduler } = this.campaign;
+    for (;;) {
+      const { ticks } = await scheduler.status();
+      const late = (await scheduler.plugin("subject"))?.lateTicks ?? 0;
+      const missing = this.#inForceTick + provenTicks + late - ticks;
+      if (missing <= 0) return;
+      await sleep(missing * tickMs);
+    }
+  }
+
+  async #refused(edit: Edit, event: string, told: RegExp | undefined): Promise<Outcome> {
+    const line = await this.#line(edit, event);
+    assert.match(line.error ?? "", told ?? /./);
+    await this.effect();
+    this.#says(edit, [event]);
+    const { lastReload } = (await this.#report()) ?? {};
+    assert.equal(lastReload?.result, "refused");
+    assert.match(lastReload.reason ?? "", told ?? /./);
+    return { result: "refused" };
+  }
+
+  /** It goes live, fails, and the version before comes back. */
+  async #rolledBack(edit: Edit, told: RegExp): Promise<Outcome> {
+    const { campaign } = this;
+    const { content, toggled } = campaign.inForce;
+    const { scheduler, sound } = campaign;
+    await this.#line(edit, "policy-live", ({ version }) => version === sound.version);
+    await this.#heldByLog(effectOf(sound, campaign.toggled));
+    const failed = await this.#line(edit, "policy-failed");
+    assert.match(failed.error ?? "", told);
+    assert.ok(existsSync(failed.record ?? ""), "what happened is kept for its author");
+    await this.#line(edit, "policy-rolled-back");
+    await this.effect();
+    this.#says(edit, ["policy-live", "policy-failed", "policy-live", "policy-rolled-back"]);
+    const report = await this.#report();
+    assert.equal(report?.lastReload?.result, "rolled-back");
+    assert.deepEqual(report?.options, { toggled }, "the options of what is in force");
+    assert.equal(report?.version, content.version);
+    assert.ok(!scheduler.exited);
+    return { result: "rolled back" };
+  }
+
+  /** What the scheduler says of the policy under test is what is so. */
+  async #report(): Promise<PluginReport | undefined> {
+    const { scheduler, inForce, disk } = this.campaign;
+    const told = disk === inForce.content ? undefined : disk.quirk?.told;
+    return until(
+      `a report of ${inForce.content.version}, problem: ${String(told)}`,
+      () => scheduler.plugin("subject"),
+      (report) =>
+        report?.state === "active" &&
+        report.version === inForce.content.version &&
+        (told === undefined ? report.problem === undefined : told.test(report.problem ?? "")) &&
+        report,
+    );
+  }
+
+  /** What the policy under test has printed last. */
+  #lastWords({ mark }: Edit): string {
+    const lines = this.campaign.scheduler.log.since(mark, "policy-console");
+    return lines.findLast(({ policy }) => policy === "subject")?.msg ?? "";
+  }
+
+  #line(edit: Edit, event: string, is: (line: LogLine) => boolean = () => true): Promise<LogLine> {
+    const { log } = this.campaign.scheduler;
+    return log.line(edit.mark, event, (line) => (line.policy ?? line.plugin) === "subject" && is(line));
+  }
+
+  /** The log has these events since the edit, and no others that would tell of a change or of trouble. */
+  #says({ mark, inPieces }: Edit, expected: readonly string[]): void {
+    const { log } = this.campaign.scheduler;
+    this.#accounted = log.mark();
+    if (inPieces) return;
+    const quiet = ["policy-console", "hold", "release", "config-changed", "plugin-notice"];
+    const ofProfiles = ["profile-changed", "domain-attached"];
+    const said = log
+      .since(mark)
+      .filter(({ event, plugin }) => ![...quiet, ...ofProfiles].includes(event) && plugin !== "linux");
+    assert.deepEqual(
+      said.map(({ event, policy, plugin }) => [policy ?? plugin ?? "subject", event].join(" ")),
+      expected.map((event) => `subject ${event}`),
+    );
+    if (expected.includes("policy-live") || expected.includes("policy-removed")) return;
+    assert.deepEqual(log.since(mark, "hold", "release"), [], "nothing was let go");
+  }
+
+  /** What both versions hold was held all the time. */
+  #neverLetGo({ mark }: Edit, before: Version, after: Version): void {
+    const kept = effectOf(before.content, before.toggled).filter((name) =>
+      effectOf(after.content, after.toggled).includes(name),
+    );
+    const released = this.campaign.scheduler.log.since(mark, "release");
+    assert.deepEqual(
+      released.filter(({ name = "" }) => kept.includes(name.replace(/\/\d+$/, ""))),
+      [],
+      "what both versions hold was held all the time",
+    );
+  }
+
+  async #held(subjects: readonly string[]): Promise<number> {
+    const sinceMs = await this.#heldByLog(subjects);
+    const expected = inWords(subjects.concat(bystanderHolds).flatMap(threadsOf));
+    const { ticks } = await until(
+      `held in the guests: ${expected}`,
+      () => this.campaign.scheduler.status(),
+      (status) => inWords(heldIn(status)) === expected && status,
+    );
+    this.#inForceTick = ticks;
+    return sinceMs;
+  }
+
+  async #heldByLog(subjects: readonly string[]): Promise<number> {
+    const { log } = this.campaign.scheduler;
+    const expected = inWords(subjects.concat(bystanderHolds).flatMap(threadsOf));
+    await log.until(`held by the log: ${expected}`, () =>
+      inWords([...log.held.values()]) === expected ? true : undefined,
+    );
+    return log.heldSinceMs;
+  }
+}
+
+/** Names of the processes of the held threads, each as often as it has some. */
+function heldIn({ held }: StatusReport): readonly string[] {
+  return held.map(({ name }) => name.replace(/\/\d+$/, ""));
+}
+
+function threadsOf(process: string): readonly string[] {
+  return Array.from({ length: threadCounts[process] ?? 0 }, () => process);
+}
+
+function inWords(names: readonly string[]): string {
+  return [...names].sort().join(" ");
+}
