@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { VmmschedError } from "../errors.js";
 import { DirectoryWatch, withAncestors } from "./directory-watch.js";
@@ -132,7 +132,24 @@ export class PluginLibrary implements Disposable {
         this.#touchedFolders.add(join(directory, name));
       else for (const folder of this.#foldersOf(searched)) this.#touchedFolders.add(folder.path);
     }
-    this.#settling.heard(join(directory, name ?? ""));
+    const path = join(directory, name ?? "");
+    const opened = name !== undefined && name !== basename(directory) && isDirectory(path);
+    if (opened) this.#opened(searched === undefined ? group : path, searched);
+    this.#settling.heard(path, opened);
+  }
+
+  /** More is about to come in a directory that is new: all of it shall be heard. */
+  #opened(folder: string, searched: string | undefined): void {
+    if (searched !== undefined) this.#list(searched);
+    if (this.#folders.has(folder)) this.#watchFolder(folder);
+  }
+
+  #watchFolder(path: string): void {
+    const inside = isPluginFolder(path) ? directoriesOf(path) : [path];
+    this.#watch?.renew(
+      path,
+      inside.map((each) => ({ path: each })),
+    );
   }
 
   /** Reads what was touched, and again what is not certain yet. Watches come first: nothing is missed between. */
@@ -141,11 +158,7 @@ export class PluginLibrary implements Disposable {
     this.#touchedDirectories.clear();
     for (const folder of [...this.#folders.values()]) {
       if (!folder.pending && !this.#touchedFolders.has(folder.path)) continue;
-      const inside = isPluginFolder(folder.path) ? directoriesOf(folder.path) : [folder.path];
-      this.#watch?.renew(
-        folder.path,
-        inside.map((path) => ({ path })),
-      );
+      this.#watchFolder(folder.path);
       folder.look(nowMs);
     }
     this.#touchedFolders.clear();
@@ -216,6 +229,10 @@ export class PluginLibrary implements Disposable {
 
 function searchGroup(directory: string): string {
   return `search ${directory}`;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function isEmpty(folder: KnownFolder): boolean {

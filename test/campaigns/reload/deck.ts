@@ -47,6 +47,7 @@ const bad: readonly Card[] = [
   ...ofQuirks(faultsOfFiles, { syntax: 6, "wrong manifest": 3, "wrong api": 2 }),
   ...ofQuirks(faultsOfLoading, { "throws at import": 2, "throws at init": 2, "throws in rehearsal": 2 }),
   ...ofQuirks(faultsOfRunning, { "throws later": 2 }),
+  { name: "throws much later, is repaired", make: folder.restarted, count: 1 },
   { name: "invalid options", make: config.invalidOptions, count: 3 },
   { name: "unknown policy", make: config.unknownPolicy, count: 2 },
   { name: "broken YAML", make: config.brokenYaml, count: 2 },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Campaign, Changes } from "./campaign.js";
 import { restoreConfig } from "./config-edits.js";
 import type { Outcome } from "./outcomes.js";
+import { failsMuchLater } from "./quirks.js";
 import { Steps } from "./steps.js";
 import { codeOf, entryOf, filesOf, manifestOf, type Content } from "./subject.js";
 
@@ -43,6 +44,18 @@ export function newVersion(changes: Changes, write: Write = inPlace) {
 export function otherLanguage(campaign: Campaign): Promise<Outcome> {
   const language = campaign.disk.language === "ts" ? "js" : "ts";
   return writeContent(campaign, campaign.next({ language, bump: true }), inPlace);
+}
+
+/** A version that fails when it has proven itself, and then a sound one. */
+export async function restarted(campaign: Campaign): Promise<Outcome> {
+  await heal(campaign);
+  const { place, outcomes, toggled } = campaign;
+  const content = campaign.next({ quirk: failsMuchLater });
+  place.write(join(place.subject, entryOf(content)), codeOf(content));
+  campaign.disk = campaign.sound = content;
+  const outcome = await outcomes.restarted(new Steps(outcomes.mark).done(), { content, toggled });
+  await writeContent(campaign, campaign.next(), inPlace);
+  return outcome;
 }
 
 /** Puts back what is in force. */

@@ -8,7 +8,7 @@ import { until } from "./running-scheduler.js";
 import type { LogLine } from "./scheduler-log.js";
 import { bystanderHolds, effectOf, threadCounts, type Version } from "./subject.js";
 
-export type Result = "live" | "no change" | "refused" | "rolled back" | "removed";
+export type Result = "live" | "no change" | "refused" | "rolled back" | "restarted";
 
 /** What became of an edit. The times are from the end of the writing on. */
 export interface Outcome {
@@ -42,6 +42,7 @@ export class Outcomes {
   #accounted = 0;
   /** Does the version in force, if any, have a state to hand over? */
   #running = true;
+  #restarts = 0;
 
   constructor(private readonly campaign: Campaign) {}
 
@@ -102,13 +103,12 @@ export class Outcomes {
   }
 
   /** The policy under test is not there any more, and holds nothing. */
-  async removed(edit: Edit): Promise<Outcome> {
+  async removed(edit: Edit): Promise<void> {
     await this.#line(edit, "policy-removed");
     this.#running = false;
     await this.#held([]);
     this.#says(edit, ["policy-removed"]);
     assert.equal(await this.campaign.scheduler.plugin("subject"), undefined);
-    return { result: "removed" };
   }
 
   /** The configuration was not taken: everything is as it was. */
@@ -175,6 +175,21 @@ export class Outcomes {
     assert.equal(report?.version, content.version);
     assert.ok(!scheduler.exited);
     return { result: "rolled back" };
+  }
+
+  /** It goes live, fails after it has proven itself, and is started again. */
+  async restarted(edit: Edit, next: Version): Promise<Outcome> {
+    const { campaign } = this;
+    await this.live(edit, next);
+    const { mark } = this;
+    const failed = await this.#line({ ...edit, mark }, "policy-failed");
+    assert.match(failed.error ?? "", next.content.quirk?.told ?? /./);
+    await this.#line({ ...edit, mark }, "policy-live");
+    await this.effect();
+    this.#says({ ...edit, mark }, ["policy-failed", "policy-live"]);
+    const report = await campaign.scheduler.plugin("subject");
+    assert.deepEqual([report?.state, report?.restarts], ["active", ++this.#restarts]);
+    return { result: "restarted" };
   }
 
   /** What the scheduler says of the policy under test is what is so. */

@@ -1,13 +1,16 @@
 /** What sets a version of the policy under test apart; mostly something that is wrong with it. */
 export interface Quirk {
   /** Where it shows: in the files, while the version is loaded, or after it went live. */
-  readonly place: "files" | "import" | "init" | "rehearsal" | "later";
+  readonly place: "files" | "import" | "init" | "rehearsal" | "later" | "much later";
   readonly code?: string;
   /** What is changed in the manifest. */
   readonly manifest?: object;
   /** What its author is to be told; undefined: the version is sound all the same. */
   readonly told?: RegExp;
 }
+
+/** Decisions of a live version until a fault shows: before it has proven itself, and after that. */
+export const decisionsUntil = { later: 12, "much later": 30 } as const;
 
 /** Faults of the files, by name: such a version is never tried. */
 export const faultsOfFiles = {
@@ -69,7 +72,7 @@ export const faultsOfLoading = {
   "slow by 8 s": { place: "init", code: busyFor(8_000), told: loop.told },
 } as const satisfies Record<string, Quirk>;
 
-/** Faults that show in the thirtieth decision: it is live by then, and the one before has to come back. */
+/** Faults that show when the version is live: the one before has to come back. */
 export const faultsOfRunning = {
   "throws later": { place: "later", ...thrown },
   "loops later": { place: "later", ...loop },
@@ -82,6 +85,9 @@ export const faultsOfRunning = {
   },
   "wishes garbage later": { place: "later", ...garbage.numbers },
 } as const satisfies Record<string, Quirk>;
+
+/** A version that has proven itself is started again when it fails. */
+export const failsMuchLater: Quirk = { place: "much later", ...thrown };
 
 /** Slow to begin, but sound. */
 export function slow(ms: number): Quirk {

@@ -1,4 +1,4 @@
-import type { Quirk } from "./quirks.js";
+import { decisionsUntil, type Quirk } from "./quirks.js";
 
 /** Processes of the simulated host that the policy under test may hold; each must have one place in its versions' code. */
 export const processes = ["background", "cron", "service", "workers"] as const;
@@ -97,7 +97,8 @@ export default {
     asked++;
     state.decided++;
     ${at("rehearsal")}
-    if (asked === ${laterAt}) { ${at("later")} }
+    if (asked === ${afterLive("later")}) { ${at("later")} }
+    if (asked === ${afterLive("much later")}) { ${at("much later")} }
     return host.domains
       .flatMap((domain) => domain.processes)
       .filter(({ name }) => holds.includes(name) !== options.toggled.includes(name))
@@ -107,5 +108,7 @@ export default {
 `;
 }
 
-/** The thirtieth decision that counts; three are made for rehearsal. */
-const laterAt = 33;
+/** The decision in which a fault shows; three more are made for rehearsal. */
+function afterLive(place: "later" | "much later"): number {
+  return 3 + decisionsUntil[place];
+}
