@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { init, parse } from "es-module-lexer";
+import { init, parse } from "es-module-lexer/js";
 import { codeError, type CodeProblem } from "../plugins/code-problem.js";
 import { stagedName } from "../plugins/modules.js";
 import { stripTypes } from "../plugins/strip-types.js";

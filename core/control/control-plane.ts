@@ -26,8 +26,10 @@ import { pluginsCalls, recordCalls, statusCalls } from "./socket/control-calls.j
 import { openControlServer, type ControlServer } from "./socket/server.js";
 import type { ThreadLink } from "./thread-link.js";
 
-/** A policy that owes an answer for this long hangs. */
-const hangMs = 1_000;
+/** A policy that owes an answer for this long hangs; and how long one may take to load, and to hand over its state. */
+const patience = { hangMs: 1_000, loadMs: 5_000, stateMs: 2_000 } as const;
+/** On a machine so slow that this deadline was not enough, all of that takes longer. */
+const usualDeadlineMs = 20;
 
 /**
  * Keeps what runs in step with what is wished to run: the configuration, the plugins on disk and the operators' commands
@@ -53,10 +55,12 @@ export class ControlPlane {
     private readonly log: Log,
   ) {
     this.#config = checkConfig(parseSource(data.configFile, data.configText, "ERR_CONFIG_INVALID"));
+    const slowness = Math.max(1, this.#config.values.policyDeadlineMs / usualDeadlineMs);
     this.#supervisor = new Supervisor({
       settings: { host: data.host, capacity: data.capacity, memoryMb: this.#config.values.policyMemoryMb },
       log,
-      hangMs: Math.max(hangMs, 5 * this.#config.values.policyDeadlineMs),
+      hangMs: patience.hangMs * slowness,
+      times: { loadMs: patience.loadMs * slowness, stateMs: patience.stateMs * slowness },
       keepFault: (spec, fault) => this.#keepFault(spec, fault),
       started: (thread, previous) => this.recorder.started(thread, previous),
       publish: async (active) => {

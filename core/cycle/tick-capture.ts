@@ -32,7 +32,9 @@ export class TickCapture {
       return;
     }
     this.#underWay++;
-    const done = () => void this.#underWay--;
+    const done = () => {
+      this.#underWay--;
+    };
     this.send(captureTick(this.host, this.policies.answers, inForce)).then(done, done);
   }
 }

@@ -1,4 +1,4 @@
-import type { Export, Import } from "es-module-lexer";
+import type { Export, Import } from "es-module-lexer/js";
 import { compileFunction } from "node:vm";
 import { problemAt, type CodeProblem } from "./code-problem.js";
 

@@ -1,4 +1,4 @@
-import type { Import } from "es-module-lexer";
+import type { Import } from "es-module-lexer/js";
 import { isBuiltin } from "node:module";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";

@@ -1,4 +1,4 @@
-import { init, parse } from "es-module-lexer";
+import { init, parse } from "es-module-lexer/js";
 import { problemAt, type CodeProblem } from "./code-problem.js";
 import { earlyError, lexerProblem } from "./early-errors.js";
 import { checkImport, missing, moduleNamed } from "./imports.js";

@@ -30,6 +30,8 @@ const ofTheProcess = [
 /** The thread never returns to its event loop: they would do nothing, silently, and their memory would never be freed. */
 const ofTheEventLoop = ["setTimeout", "setInterval", "setImmediate", "fetch"];
 
+const unmeasured = "is not for policies: V8 does not tell how much memory it takes";
+
 /**
  * Keeps a policy's mistakes in its thread: what would harm others throws, and what it prints goes to `print`. To be
  * called in a policy's thread, before its code is loaded. It is no sandbox: code that means to get around it can.
@@ -39,11 +41,14 @@ export function confine(print: (level: ConsoleLevel, text: string) => void): voi
     forbid(process, name, `process.${name}() is not for policies: they live in the scheduler's process`);
   for (const name of ofTheEventLoop)
     forbid(globalThis, name, `${name}() is not for policies: no I/O, no timers; time is host.timeNs`);
+  forbid(globalThis, "SharedArrayBuffer", `SharedArrayBuffer ${unmeasured}`);
+  forbid(Reflect.get(globalThis, "WebAssembly") as object, "Memory", `WebAssembly.Memory ${unmeasured}`);
   redirectConsole(print);
 }
 
 function forbid(owner: object, name: string, message: string): void {
-  const value = () => {
+  // No arrow function: some are called with `new`.
+  const value = function () {
     throw new VmmschedError("ERR_POLICY_FAILED", message);
   };
   Object.defineProperty(owner, name, { value, writable: false, configurable: false });

@@ -9,6 +9,21 @@ export interface Reload {
   readonly reason?: string;
 }
 
+export function reloadNow(
+  result: Reload["result"],
+  { plugin }: PolicySpec,
+  tookMs: number,
+  reason?: string,
+): Reload {
+  return {
+    at: new Date().toISOString(),
+    result,
+    version: plugin.version,
+    tookMs: Math.round(tookMs),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
 export interface KeeperStatus {
   readonly state: "active" | "starting" | "failing" | "given up" | "gone";
   /** What runs, or ran last. */

@@ -94,6 +94,7 @@ export class LivePolicy {
       await next.start(state);
       this.ports.started?.(next, state);
     } catch (error) {
+      if (this.#closed) throw error;
       this.#thread = old;
       await this.ports.changed();
       throw error;

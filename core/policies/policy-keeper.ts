@@ -1,6 +1,6 @@
 import { messageOf } from "../errors.js";
 import { usualTimes, type KeeperPorts, type KeeperTimes } from "./keeper-ports.js";
-import type { KeeperStatus, Reload } from "./keeper-status.js";
+import { reloadNow, type KeeperStatus, type Reload } from "./keeper-status.js";
 import { LivePolicy, type Attempt } from "./live-policy.js";
 import { describeFault, type PolicyFault, type PolicySpec, type PolicyWorker } from "./policy-worker.js";
 import { Restarts } from "./restarts.js";
@@ -202,7 +202,10 @@ export class PolicyKeeper {
     this.#fallback = undefined;
     this.#restarts.forgive();
     const attempt = await this.#run(to, false);
-    if (attempt.result === "failed") this.#restartLater(to);
+    if (attempt.result === "failed") {
+      if (attempt.fault !== undefined) this.#keep(to, attempt.fault);
+      this.#restartLater(to);
+    }
     if (attempt.result !== "live") return;
     this.#note("rolled-back", to, began, problem);
     const versions = { from: from.plugin.version, to: to.plugin.version };
@@ -257,12 +260,6 @@ export class PolicyKeeper {
   }
 
   #note(result: Reload["result"], spec: PolicySpec, began: number, reason?: string): void {
-    this.#lastReload = {
-      at: new Date().toISOString(),
-      result,
-      version: spec.plugin.version,
-      tookMs: Math.round(performance.now() - began),
-      ...(reason === undefined ? {} : { reason }),
-    };
+    this.#lastReload = reloadNow(result, spec, performance.now() - began, reason);
   }
 }

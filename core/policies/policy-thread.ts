@@ -28,6 +28,8 @@ const { capacity } = data.channel;
 const own = HostColumns.private(capacity);
 const questioner = new Questioner(own);
 const memory = new MemoryMeter(data.memoryMb);
+/** A word to sleep on that nobody wakes. */
+const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 /** Ticks of a rehearsal: code that runs for the first time is slow, and what fails at once should fail before it counts. */
 const rehearsalTicks = 3;
@@ -78,7 +80,6 @@ function freshState(policy: Policy, previous: PackedState | undefined): unknown 
 
 /** A copy of the present snapshot, even while the cycle writes one every few milliseconds. */
 function copyHost(): boolean {
-  const nobody = new Int32Array(new SharedArrayBuffer(4));
   for (let i = 0; i < copyAttempts; i++) {
     if (own.copyFrom(shared)) return true;
     Atomics.wait(nobody, 0, 0, 1);

@@ -59,6 +59,8 @@ const heapHeadroomMb = 2048;
 /** A thread inside of one long native call ends only when that returns; nobody has to wait for it. */
 const endPatienceMs = 1_000;
 const loading = -1;
+/** Node's exit code for a top-level await that would wait for ever. */
+const neverSettled = 13;
 
 /** The thread of one policy, as the control thread sees it. */
 export class PolicyWorker {
@@ -112,7 +114,10 @@ export class PolicyWorker {
     });
     this.#worker.on("error", (error: unknown) => this.#fail(this.#uncaught(error, memoryMb)));
     this.#worker.on("exit", (code) => {
-      const message = `its thread ended by itself, with exit code ${code}`;
+      const message =
+        code === neverSettled
+          ? "it waits at its top level for a promise that nothing settles"
+          : `its thread ended by itself, with exit code ${code}`;
       this.#fail({ message, stack: "", during: "exit" });
     });
   }

@@ -15,6 +15,7 @@ const changes = 4;
 
 const config = `
 intervalMs: 100
+policyDeadlineMs: 100
 policies:
   - name: idle-only
     options:

@@ -18,6 +18,7 @@ const idleMs = 8_000;
  */
 const config = (background: string) => `
 intervalMs: ${String(intervalMs)}
+policyDeadlineMs: 100
 pauseBudgetMs: 50
 policies:
   - name: idle-only

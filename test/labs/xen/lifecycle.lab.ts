@@ -16,6 +16,7 @@ const bootTimeoutMs = 240_000;
 
 const config = `
 intervalMs: ${String(intervalMs)}
+policyDeadlineMs: 100
 policies:
   - name: idle-only
     options:

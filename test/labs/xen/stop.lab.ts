@@ -24,6 +24,7 @@ const background = [
 
 const config = `
 intervalMs: 100
+policyDeadlineMs: 100
 policies:
   - name: idle-only
     options:
