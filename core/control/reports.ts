@@ -17,6 +17,8 @@ export function pluginReport(
   const inForce = [...plane.effective.policies, ...plane.effective.profiles].find(
     ({ plugin }) => plugin.name === name && plugin.folder === folder,
   );
+  // A policy that could not be run with what is configured goes on with what it had.
+  const options = status?.state === "active" ? status.spec?.options : inForce?.options;
   const version = status?.spec?.plugin.version ?? staged?.version;
   const problem = entry.problem?.message ?? plane.profileProblems[name] ?? status?.problem;
   const lastReload = lastReloadOf(entry, status);
@@ -31,7 +33,7 @@ export function pluginReport(
     folder,
     state,
     ...(reason === undefined ? {} : { reason }),
-    ...(inForce === undefined ? {} : { options: inForce.options as Record<string, unknown> }),
+    ...(options === undefined ? {} : { options: options as Record<string, unknown> }),
     ...(state === "active" && problem !== undefined ? { problem } : {}),
     ...(shadows.length > 0 ? { shadows } : {}),
     ...(shadowedBy === undefined ? {} : { shadowedBy }),

@@ -5,7 +5,7 @@ import { Random } from "../../core/testing/random.js";
 import { quantiles } from "../bench/figures.js";
 import { Campaign } from "./reload/campaign.js";
 import { Deck, isBad } from "./reload/deck.js";
-import { heal } from "./reload/folder-edits.js";
+import { afresh, heal } from "./reload/folder-edits.js";
 import { Heartbeat } from "./reload/heartbeat.js";
 import { configOf, intervalMs } from "./reload/place.js";
 import { Results } from "./reload/results.js";
@@ -60,7 +60,7 @@ describe(`${edits} edits of plugins and configuration under a running scheduler,
       }
       if (edit % 50 === 0) print([`${edit} edits`]);
     }
-    await heal(campaign);
+    await afresh(campaign);
     end = await campaign.scheduler.status();
   });
 

@@ -172,6 +172,17 @@ export async function newerCopy(campaign: Campaign): Promise<Outcome> {
   return outcomes.live(new Steps(outcomes.mark).done(), inForce);
 }
 
+/** Everything in the folder anew, and nothing that others have left in it. */
+export async function afresh(campaign: Campaign): Promise<Outcome> {
+  await heal(campaign);
+  const { place, outcomes } = campaign;
+  const content = campaign.next();
+  rmSync(place.subject, { recursive: true });
+  place.fill(place.subject, content);
+  campaign.disk = content;
+  return outcomes.ofFolder(new Steps(outcomes.mark).done());
+}
+
 /** Makes what is on disk what is in force. */
 export async function heal(campaign: Campaign): Promise<void> {
   if (campaign.configBroken) await restoreConfig(campaign);

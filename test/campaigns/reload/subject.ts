@@ -68,7 +68,7 @@ export function filesOf(content: Content, name?: string): ReadonlyMap<string, st
 
 function partOf({ language, serial }: Content, part: number): readonly [string, string] {
   const type = language === "ts" ? ": number" : "";
-  return [`lib/part-${part}.${language}`, `export const serial${type} = ${serial};\n`];
+  return [`${language}/part-${part}.${language}`, `export const serial${type} = ${serial};\n`];
 }
 
 /** A policy that finds out at its import whether it is all of one piece. */
@@ -77,7 +77,7 @@ export function codeOf({ version, language, holds, quirk, parts, serial }: Conte
   const at = (place: Quirk["place"]) => (quirk?.place === place ? (quirk.code ?? "") : "");
   const numbers = Array.from({ length: parts }, (_, part) => part);
   return `${type('import type { HostSnapshot, Wish } from "vmmsched/plugin-api";')}
-${numbers.map((part) => `import { serial as part${part} } from "./lib/part-${part}.js";`).join("\n")}
+${numbers.map((part) => `import { serial as part${part} } from "./${language}/part-${part}.js";`).join("\n")}
 
 ${type("interface Options { readonly toggled: readonly string[] }\ninterface State { decided: number }")}
 const holds${type(": readonly string[]")} = ${JSON.stringify(holds)};
