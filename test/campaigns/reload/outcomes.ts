@@ -171,8 +171,8 @@ export class Outcomes {
     this.#says(edit, ["policy-live", "policy-failed", "policy-live", "policy-rolled-back"]);
     const report = await this.#report();
     assert.equal(report?.lastReload?.result, "rolled-back");
-    assert.deepEqual(report?.options, { toggled }, "the options of what is in force");
-    assert.equal(report?.version, content.version);
+    assert.deepEqual(report.options, { toggled }, "the options of what is in force");
+    assert.equal(report.version, content.version);
     assert.ok(!scheduler.exited);
     return { result: "rolled back" };
   }

@@ -12,16 +12,23 @@ export interface Quirk {
 /** Decisions of a live version until a fault shows: before it has proven itself, and after that. */
 export const decisionsUntil = { later: 12, "much later": 30 } as const;
 
-/** Faults of the files, by name: such a version is never tried. */
+/**
+ * Faults of the files, by name: such a version is never tried. SERIAL stands for the number of the version, since what is
+ * wrong in the same way as before is not told again.
+ */
 export const faultsOfFiles = {
-  syntax: { place: "files", code: "const = 1;", told: /index\.(ts|js):\d+:\d+/ },
+  syntax: { place: "files", code: "const SERIAL = 1;", told: /index\.(ts|js):\d+:\d+/ },
   "missing import": {
     place: "files",
-    code: 'import nothing from "./nowhere.js"; nothing();',
-    told: /nowhere\.js/,
+    code: 'import nothing from "./nowhere-SERIAL.js"; nothing();',
+    told: /nowhere-\d+\.js/,
   },
-  "wrong manifest": { place: "files", manifest: { version: 7, entri: "x" }, told: /plugin\.json:\d+:\d+/ },
-  "wrong api": { place: "files", manifest: { api: "^9.0.0" }, told: /ERR_PLUGIN_API/ },
+  "wrong manifest": {
+    place: "files",
+    manifest: { version: "SERIAL", entri: "x" },
+    told: /plugin\.json:\d+:\d+/,
+  },
+  "wrong api": { place: "files", manifest: { api: "^9.0.SERIAL" }, told: /ERR_PLUGIN_API/ },
 } as const satisfies Record<string, Quirk>;
 
 const thrown = { code: 'throw new Error("out of order");', told: /out of order/ };

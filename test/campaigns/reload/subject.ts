@@ -57,7 +57,8 @@ export function manifestOf(content: Content, name = "subject"): string {
       properties: { toggled: { type: "array", items: { enum: processes }, default: [] } },
     },
   };
-  return `${JSON.stringify({ ...sound, ...content.quirk?.manifest }, undefined, 2)}\n`;
+  const text = JSON.stringify({ ...sound, ...content.quirk?.manifest }, undefined, 2);
+  return `${text}\n`.replaceAll("SERIAL", String(content.serial));
 }
 
 /** Every file of a content by its path; the manifest first. */
@@ -74,7 +75,8 @@ function partOf({ language, serial }: Content, part: number): readonly [string, 
 /** A policy that finds out at its import whether it is all of one piece. */
 export function codeOf({ version, language, holds, quirk, parts, serial }: Content): string {
   const type = (annotation: string) => (language === "ts" ? annotation : "");
-  const at = (place: Quirk["place"]) => (quirk?.place === place ? (quirk.code ?? "") : "");
+  const at = (place: Quirk["place"]) =>
+    quirk?.place === place ? (quirk.code ?? "").replaceAll("SERIAL", String(serial)) : "";
   const numbers = Array.from({ length: parts }, (_, part) => part);
   return `${type('import type { HostSnapshot, Wish } from "vmmsched/plugin-api";')}
 ${numbers.map((part) => `import { serial as part${part} } from "./${language}/part-${part}.js";`).join("\n")}
