@@ -31,6 +31,8 @@ describe(`${edits} edits of plugins and configuration under a running scheduler,
   let early: StatusReport;
   let end: StatusReport;
 
+  const lateAnswers = async () => (await campaign.scheduler.plugin("bystander"))?.lateTicks ?? 0;
+
   before(async () => {
     campaign = await Campaign.start(random);
     start = await campaign.scheduler.status();
@@ -38,7 +40,7 @@ describe(`${edits} edits of plugins and configuration under a running scheduler,
   after(() => {
     campaign[Symbol.dispose]();
     heartbeat[Symbol.dispose]();
-    print([...results.lines]);
+    print([...results.lines, `beats of this machine: the latest by ${heartbeat.longestMs} ms`]);
   });
 
   it("each edit leads to what it should, and to nothing else", async () => {
@@ -48,7 +50,9 @@ describe(`${edits} edits of plugins and configuration under a running scheduler,
       const card = deck.draw();
       const { mark } = campaign.outcomes;
       try {
-        results.add(card.name, await card.make(campaign));
+        const before = await lateAnswers();
+        const outcome = await card.make(campaign);
+        results.add(card.name, outcome, (await lateAnswers()) - before);
         if (isBad(card) && ++bad % repairedBadEdits === 0) await heal(campaign);
         if (edit === Math.max(1, Math.floor(edits * warm))) early = await campaign.scheduler.status();
       } catch (error) {

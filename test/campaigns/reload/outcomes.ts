@@ -106,6 +106,8 @@ export class Outcomes {
   async removed(edit: Edit): Promise<void> {
     await this.#line(edit, "policy-removed");
     this.#running = false;
+    // Who comes back is new.
+    this.#restarts = 0;
     await this.#held([]);
     this.#says(edit, ["policy-removed"]);
     assert.equal(await this.campaign.scheduler.plugin("subject"), undefined);

@@ -107,7 +107,7 @@ export function configOf(policies: readonly string[]): string {
 
 const settings = `driver: simulated
 intervalMs: ${intervalMs}
-policyDeadlineMs: 30
+policyDeadlineMs: 50
 runtimeDirectory: run
 stateDirectory: state
 pluginDirectories: [plugins, more-plugins]

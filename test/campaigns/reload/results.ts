@@ -4,14 +4,16 @@ import type { Outcome } from "./outcomes.js";
 
 interface Made extends Outcome {
   readonly kind: string;
+  /** Answers of the policy that nobody touched that were late meanwhile. */
+  readonly late: number;
 }
 
 /** What has become of all edits so far. */
 export class Results {
   readonly #made: Made[] = [];
 
-  add(kind: string, outcome: Outcome): void {
-    this.#made.push({ kind, ...outcome });
+  add(kind: string, outcome: Outcome, late: number): void {
+    this.#made.push({ kind, ...outcome, late });
   }
 
   get liveMs(): readonly number[] {
@@ -23,12 +25,12 @@ export class Results {
     return this.#made.filter((made) => made.kind === kind);
   }
 
-  /** A line for each kind: how many, what became of them, and times in ms. */
+  /** A line for each kind: how many, what became of them, times, and late answers of the policy that nobody touched. */
   get lines(): readonly string[] {
     const kinds = [...new Set(this.#made.map(({ kind }) => kind))].sort();
     const rows = kinds.map((kind) => this.#row(kind, this.of(kind)));
     return tableLines(
-      ["EDIT", "COUNT", "RESULT", "LIVE p50/p99 ms", "EFFECT p50/p99 ms"],
+      ["EDIT", "COUNT", "RESULT", "LIVE p50/p99 ms", "EFFECT p50/p99 ms", "LATE"],
       [...rows, this.#row("all", this.#made)],
     );
   }
@@ -47,6 +49,7 @@ export class Results {
       results.join(", "),
       times((each) => each.liveMs),
       times((each) => each.effectMs),
+      String(made.reduce((sum, { late }) => sum + late, 0)),
     ];
   }
 }
