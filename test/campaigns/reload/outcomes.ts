@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginReport } from "../../../core/control/socket/plugin-report.js";
-import type { StatusReport } from "../../../core/control/status-report.js";
 import type { Campaign } from "./campaign.js";
+import { Observation, type Edit } from "./observation.js";
 import { until } from "./running-scheduler.js";
-import type { LogLine } from "./scheduler-log.js";
-import { bystanderHolds, effectOf, threadCounts, type Version } from "./subject.js";
+import { effectOf, type Version } from "./subject.js";
 
 export type Result = "live" | "no change" | "refused" | "rolled back" | "restarted";
 
@@ -19,16 +18,6 @@ export interface Outcome {
   readonly effectMs?: number;
 }
 
-/** An edit that has been made. */
-export interface Edit {
-  /** Lines of the log before it. */
-  readonly mark: number;
-  /** When its last write was done (ms since 1970). */
-  readonly writtenMs: number;
-  /** Its steps took longer than they should, since the machine did: it may have been seen in pieces. */
-  readonly inPieces: boolean;
-}
-
 /** A version that has answered so often can be fallen back to; with some ticks of slack. */
 const provenTicks = 25;
 const tickMs = 100;
@@ -36,19 +25,24 @@ const tickMs = 100;
 /** Waits for what an edit must lead to, and fails if anything else happens: in the guests, in the log, in the report. */
 export class Outcomes {
   #beacons = 0;
-  /** The tick after which the version in force was seen to be so. */
-  #inForceTick = 0;
-  /** Lines of the log that have been accounted for. */
-  #accounted = 0;
   /** Does the version in force, if any, have a state to hand over? */
   #running = true;
   #restarts = 0;
 
-  constructor(private readonly campaign: Campaign) {}
+  readonly #seen: Observation;
+
+  constructor(private readonly campaign: Campaign) {
+    this.#seen = new Observation(campaign.scheduler);
+  }
 
   /** Begins an edit, where the one before has ended: nothing that is logged goes unseen. */
   get mark(): number {
-    return this.#accounted;
+    return this.#seen.accounted;
+  }
+
+  /** Edits that the machine was so slow to make that only their end could be checked. */
+  get inPieces(): number {
+    return this.#seen.inPieces;
   }
 
   /** After an edit of the folder: what is on disk is in force, or is refused. */
@@ -74,14 +68,15 @@ export class Outcomes {
   async live(edit: Edit, next: Version): Promise<Outcome> {
     const { campaign } = this;
     const before = campaign.inForce;
-    const line = await this.#line(edit, "policy-live");
+    const line = await this.#seen.line(edit, "policy-live");
     assert.equal(line.version, next.content.version);
-    if (this.#running) assert.match(this.#lastWords(edit), /^took over [1-9]/, "the state was handed over");
+    if (this.#running)
+      assert.match(this.#seen.lastWords(edit), /^took over [1-9]/, "the state was handed over");
     this.#running = true;
     campaign.inForce = next;
     const effectMs = (await this.effect()) - edit.writtenMs;
-    this.#says(edit, ["policy-live"]);
-    this.#neverLetGo(edit, before, next);
+    this.#seen.says(edit, ["policy-live"]);
+    this.#seen.neverLetGo(edit, before, next);
     const report = await this.#report();
     assert.equal(report?.lastReload?.result, "live");
     return { result: "live", liveMs: Date.parse(line.time) - edit.writtenMs, effectMs };
@@ -97,19 +92,19 @@ export class Outcomes {
       (seen) => seen?.version === version,
     );
     await this.effect();
-    this.#says(edit, []);
+    this.#seen.says(edit, []);
     await this.#report();
     return { result: "no change" };
   }
 
   /** The policy under test is not there any more, and holds nothing. */
   async removed(edit: Edit): Promise<void> {
-    await this.#line(edit, "policy-removed");
+    await this.#seen.line(edit, "policy-removed");
     this.#running = false;
     // Who comes back is new.
     this.#restarts = 0;
-    await this.#held([]);
-    this.#says(edit, ["policy-removed"]);
+    await this.#seen.held([]);
+    this.#seen.says(edit, ["policy-removed"]);
     assert.equal(await this.campaign.scheduler.plugin("subject"), undefined);
   }
 
@@ -118,7 +113,7 @@ export class Outcomes {
     const line = await this.campaign.scheduler.log.line(edit.mark, "config-refused");
     assert.match(line.error ?? "", told);
     await this.effect();
-    this.#says(edit, ["config-refused"]);
+    this.#seen.says(edit, ["config-refused"]);
     await this.#report();
     return { result: "refused" };
   }
@@ -126,13 +121,13 @@ export class Outcomes {
   /** The scheduler has just started: waits until the first version is in force. */
   async begin(): Promise<void> {
     await this.effect();
-    this.#accounted = this.campaign.scheduler.log.mark();
+    this.#seen.begin();
   }
 
   /** Waits until the guests' processes are as the version in force wishes; since when they are (ms since 1970). */
   async effect(): Promise<number> {
     const { content, toggled } = this.campaign.inForce;
-    return this.#held(effectOf(content, toggled));
+    return this.#seen.held(effectOf(content, toggled));
   }
 
   /** Waits until the version in force has answered so often that it can be fallen back to. */
@@ -141,17 +136,17 @@ export class Outcomes {
     for (;;) {
       const { ticks } = await scheduler.status();
       const late = (await scheduler.plugin("subject"))?.lateTicks ?? 0;
-      const missing = this.#inForceTick + provenTicks + late - ticks;
+      const missing = this.#seen.heldTick + provenTicks + late - ticks;
       if (missing <= 0) return;
       await sleep(missing * tickMs);
     }
   }
 
   async #refused(edit: Edit, event: string, told: RegExp | undefined): Promise<Outcome> {
-    const line = await this.#line(edit, event);
+    const line = await this.#seen.line(edit, event);
     assert.match(line.error ?? "", told ?? /./);
     await this.effect();
-    this.#says(edit, [event]);
+    this.#seen.says(edit, [event]);
     const { lastReload } = (await this.#report()) ?? {};
     assert.equal(lastReload?.result, "refused");
     assert.match(lastReload.reason ?? "", told ?? /./);
@@ -163,14 +158,14 @@ export class Outcomes {
     const { campaign } = this;
     const { content, toggled } = campaign.inForce;
     const { scheduler, sound } = campaign;
-    await this.#line(edit, "policy-live", ({ version }) => version === sound.version);
-    await this.#heldByLog(effectOf(sound, campaign.toggled));
-    const failed = await this.#line(edit, "policy-failed");
+    await this.#seen.line(edit, "policy-live", ({ version }) => version === sound.version);
+    await this.#seen.heldByLog(effectOf(sound, campaign.toggled));
+    const failed = await this.#seen.line(edit, "policy-failed");
     assert.match(failed.error ?? "", told);
     assert.ok(existsSync(failed.record ?? ""), "what happened is kept for its author");
-    await this.#line(edit, "policy-rolled-back");
+    await this.#seen.line(edit, "policy-rolled-back");
     await this.effect();
-    this.#says(edit, ["policy-live", "policy-failed", "policy-live", "policy-rolled-back"]);
+    this.#seen.says(edit, ["policy-live", "policy-failed", "policy-live", "policy-rolled-back"]);
     const report = await this.#report();
     assert.equal(report?.lastReload?.result, "rolled-back");
     assert.deepEqual(report.options, { toggled }, "the options of what is in force");
@@ -184,11 +179,11 @@ export class Outcomes {
     const { campaign } = this;
     await this.live(edit, next);
     const { mark } = this;
-    const failed = await this.#line({ ...edit, mark }, "policy-failed");
+    const failed = await this.#seen.line({ ...edit, mark }, "policy-failed");
     assert.match(failed.error ?? "", next.content.quirk?.told ?? /./);
-    await this.#line({ ...edit, mark }, "policy-live");
+    await this.#seen.line({ ...edit, mark }, "policy-live");
     await this.effect();
-    this.#says({ ...edit, mark }, ["policy-failed", "policy-live"]);
+    this.#seen.says({ ...edit, mark }, ["policy-failed", "policy-live"]);
     const report = await campaign.scheduler.plugin("subject");
     assert.deepEqual([report?.state, report?.restarts], ["active", ++this.#restarts]);
     return { result: "restarted" };
@@ -208,80 +203,4 @@ export class Outcomes {
         report,
     );
   }
-
-  /** What the policy under test has printed last. */
-  #lastWords({ mark }: Edit): string {
-    const lines = this.campaign.scheduler.log.since(mark, "policy-console");
-    return lines.findLast(({ policy }) => policy === "subject")?.msg ?? "";
-  }
-
-  #line(edit: Edit, event: string, is: (line: LogLine) => boolean = () => true): Promise<LogLine> {
-    const { log } = this.campaign.scheduler;
-    return log.line(edit.mark, event, (line) => (line.policy ?? line.plugin) === "subject" && is(line));
-  }
-
-  /** The log has these events since the edit, and no others that would tell of a change or of trouble. */
-  #says({ mark, inPieces }: Edit, expected: readonly string[]): void {
-    const { log } = this.campaign.scheduler;
-    this.#accounted = log.mark();
-    if (inPieces) return;
-    const quiet = ["policy-console", "hold", "release", "config-changed", "plugin-notice"];
-    const ofProfiles = ["profile-changed", "domain-attached"];
-    const said = log
-      .since(mark)
-      .filter(({ event, plugin }) => ![...quiet, ...ofProfiles].includes(event) && plugin !== "linux");
-    assert.deepEqual(
-      said.map(({ event, policy, plugin }) => [policy ?? plugin ?? "subject", event].join(" ")),
-      expected.map((event) => `subject ${event}`),
-    );
-    if (expected.includes("policy-live") || expected.includes("policy-removed")) return;
-    assert.deepEqual(log.since(mark, "hold", "release"), [], "nothing was let go");
-  }
-
-  /** What both versions hold was held all the time. */
-  #neverLetGo({ mark }: Edit, before: Version, after: Version): void {
-    const kept = effectOf(before.content, before.toggled).filter((name) =>
-      effectOf(after.content, after.toggled).includes(name),
-    );
-    const released = this.campaign.scheduler.log.since(mark, "release");
-    assert.deepEqual(
-      released.filter(({ name = "" }) => kept.includes(name.replace(/\/\d+$/, ""))),
-      [],
-      "what both versions hold was held all the time",
-    );
-  }
-
-  async #held(subjects: readonly string[]): Promise<number> {
-    const sinceMs = await this.#heldByLog(subjects);
-    const expected = inWords(subjects.concat(bystanderHolds).flatMap(threadsOf));
-    const { ticks } = await until(
-      `held in the guests: ${expected}`,
-      () => this.campaign.scheduler.status(),
-      (status) => inWords(heldIn(status)) === expected && status,
-    );
-    this.#inForceTick = ticks;
-    return sinceMs;
-  }
-
-  async #heldByLog(subjects: readonly string[]): Promise<number> {
-    const { log } = this.campaign.scheduler;
-    const expected = inWords(subjects.concat(bystanderHolds).flatMap(threadsOf));
-    await log.until(`held by the log: ${expected}`, () =>
-      inWords([...log.held.values()]) === expected ? true : undefined,
-    );
-    return log.heldSinceMs;
-  }
-}
-
-/** Names of the processes of the held threads, each as often as it has some. */
-function heldIn({ held }: StatusReport): readonly string[] {
-  return held.map(({ name }) => name.replace(/\/\d+$/, ""));
-}
-
-function threadsOf(process: string): readonly string[] {
-  return Array.from({ length: threadCounts[process] ?? 0 }, () => process);
-}
-
-function inWords(names: readonly string[]): string {
-  return [...names].sort().join(" ");
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Edit } from "./outcomes.js";
+import type { Edit } from "./observation.js";
 
 /** The steps of an edit that takes some time. */
 export class Steps {
