@@ -218,8 +218,19 @@ export class ControlPlane {
     const profiles = wanted.profiles.map(profileToUse);
     const known = new Set(before.profiles.map((each) => profileToUse(each).hash));
     const profilesChanged = profiles.length !== known.size || profiles.some(({ hash }) => !known.has(hash));
-    if (profilesChanged) this.#profileProblems = await this.cycle.call("useProfiles", [profiles]);
+    if (profilesChanged) await this.#useProfiles(profiles);
     await this.#supervisor.want(wanted.policies.map(policySpec));
+    // Only now nobody uses the versions before any more.
+    this.#library?.sweep();
+  }
+
+  async #useProfiles(profiles: readonly ProfileToUse[]): Promise<void> {
+    const before = this.#profileProblems;
+    this.#profileProblems = await this.cycle.call("useProfiles", [profiles]);
+    for (const [plugin, error] of Object.entries(this.#profileProblems)) {
+      if (before[plugin] !== error)
+        this.log.error({ event: "plugin-refused", plugin, error }, "a guest profile cannot be loaded");
+    }
   }
 
   /** A plugin that the configuration names and that cannot be used is told by what is wrong with it. */

@@ -2,7 +2,7 @@ import { policySets } from "../config/load.js";
 import type { LibraryEntry } from "../plugins/library.js";
 import type { KeeperStatus } from "../policies/keeper-status.js";
 import type { ControlPlane } from "./control-plane.js";
-import type { PluginReport, PluginState } from "./socket/plugin-report.js";
+import type { PluginReport, PluginState, ReloadReport } from "./socket/plugin-report.js";
 
 /** What is to be said of one plugin folder; `domains` has the names of the domains that each profile manages. */
 export function pluginReport(
@@ -17,8 +17,11 @@ export function pluginReport(
   const inForce = [...plane.effective.policies, ...plane.effective.profiles].find(
     ({ plugin }) => plugin.name === name && plugin.folder === folder,
   );
+  // A policy that could not be run with what is configured goes on with what it had.
+  const options = status?.state === "active" ? status.spec?.options : inForce?.options;
   const version = status?.spec?.plugin.version ?? staged?.version;
   const problem = entry.problem?.message ?? plane.profileProblems[name] ?? status?.problem;
+  const lastReload = lastReloadOf(entry, status);
   const shadows = plane.library.entries
     .filter((other) => used && other.shadowedBy === folder)
     .map((other) => other.folder);
@@ -30,17 +33,28 @@ export function pluginReport(
     folder,
     state,
     ...(reason === undefined ? {} : { reason }),
-    ...(inForce === undefined ? {} : { options: inForce.options as Record<string, unknown> }),
+    ...(options === undefined ? {} : { options: options as Record<string, unknown> }),
     ...(state === "active" && problem !== undefined ? { problem } : {}),
     ...(shadows.length > 0 ? { shadows } : {}),
     ...(shadowedBy === undefined ? {} : { shadowedBy }),
-    ...(status?.lastReload === undefined ? {} : { lastReload: status.lastReload }),
+    ...(lastReload === undefined ? {} : { lastReload }),
     ...(status === undefined
       ? {}
       : { strikes: status.strikes, restarts: status.restarts, lateTicks: status.lateTicks }),
     ...(status?.record === undefined ? {} : { failure: status.record }),
     ...(used && staged?.kind === "guest-profile" ? { domains: domains[name] ?? [] } : {}),
   };
+}
+
+/** Files that are not good are refused before anybody tries to run them. */
+function lastReloadOf(
+  { refused, problem }: LibraryEntry,
+  status: KeeperStatus | undefined,
+): ReloadReport | undefined {
+  const last = status?.lastReload;
+  if (refused === undefined || problem === undefined || (last !== undefined && last.at > refused.at))
+    return last;
+  return { ...refused, result: "refused", reason: problem.message };
 }
 
 function stateOf(

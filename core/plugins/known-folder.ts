@@ -13,10 +13,18 @@ type Finding =
   | { readonly kind: "broken"; readonly problem: VmmschedError; readonly name: string }
   | { readonly kind: "missing" };
 
+/** When content was refused, and how long after it was first seen. */
+export interface Refusal {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly tookMs: number;
+}
+
 /** A folder of the search path: its last good version, and what is wrong with its newest content if that is not good. */
 export class KnownFolder {
   #staged: StagedPlugin | undefined;
   #problem: VmmschedError | undefined;
+  #refused: Refusal | undefined;
   #name: string;
   #pending: { readonly finding: Finding; readonly sinceMs: number } | undefined;
 
@@ -33,6 +41,11 @@ export class KnownFolder {
 
   get problem(): VmmschedError | undefined {
     return this.#problem;
+  }
+
+  /** When the problem was found, if there is one. */
+  get refused(): Refusal | undefined {
+    return this.#refused;
   }
 
   /** The plugin's name; where it never had one, the one that its manifest claims, or the folder's. */
@@ -72,15 +85,17 @@ export class KnownFolder {
 
   /** Lets what was found last count. */
   accept(): void {
-    const finding = this.#pending?.finding;
+    if (this.#pending === undefined) return;
+    const { finding, sinceMs } = this.#pending;
     this.#pending = undefined;
-    if (finding === undefined) return;
     if (finding.kind === "broken") {
       this.#problem = finding.problem;
+      const tookMs = Math.round(performance.now() - sinceMs);
+      this.#refused = { at: new Date().toISOString(), tookMs };
       this.#name = finding.name;
     } else {
       this.#staged = finding.kind === "good" ? finding.staged : undefined;
-      this.#problem = undefined;
+      this.#problem = this.#refused = undefined;
     }
   }
 

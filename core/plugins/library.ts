@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { VmmschedError } from "../errors.js";
 import { DirectoryWatch, withAncestors } from "./directory-watch.js";
-import { KnownFolder } from "./known-folder.js";
+import { KnownFolder, type Refusal } from "./known-folder.js";
 import { directoriesOf, isLeftOut } from "./plugin-source.js";
 import { changeBetween, isNoChange, type LibraryChange } from "./library-change.js";
 import { isPluginFolder, listDirectory, resolveNames, type Resolution } from "./search.js";
@@ -18,6 +18,8 @@ export interface LibraryEntry {
   readonly staged?: StagedPlugin;
   /** Why its newest content is not in force, if it is not. */
   readonly problem?: VmmschedError;
+  /** When that was found. */
+  readonly refused?: Refusal;
   /** Folder of the plugin that is taken instead. */
   readonly shadowedBy?: string;
 }
@@ -72,7 +74,7 @@ export class PluginLibrary implements Disposable {
     return this.#ordered()
       .filter((folder) => folder.staged !== undefined || folder.problem !== undefined)
       .map((folder) => {
-        const { path, name, staged } = folder;
+        const { path, name, staged, refused } = folder;
         const problem = folder.problem ?? this.#resolution.clashes.get(path);
         const shadowedBy = this.#resolution.shadowedBy.get(path)?.folder;
         return {
@@ -80,6 +82,7 @@ export class PluginLibrary implements Disposable {
           name,
           ...(staged && { staged }),
           ...(problem && { problem }),
+          ...(refused && { refused }),
           ...(shadowedBy !== undefined && { shadowedBy }),
         };
       });
@@ -129,7 +132,24 @@ export class PluginLibrary implements Disposable {
         this.#touchedFolders.add(join(directory, name));
       else for (const folder of this.#foldersOf(searched)) this.#touchedFolders.add(folder.path);
     }
-    this.#settling.heard(join(directory, name ?? ""));
+    const path = join(directory, name ?? "");
+    const opened = name !== undefined && name !== basename(directory) && isDirectory(path);
+    if (opened) this.#opened(searched === undefined ? group : path, searched);
+    this.#settling.heard(path, opened);
+  }
+
+  /** More is about to come in a directory that is new: all of it shall be heard. */
+  #opened(folder: string, searched: string | undefined): void {
+    if (searched !== undefined) this.#list(searched);
+    if (this.#folders.has(folder)) this.#watchFolder(folder);
+  }
+
+  #watchFolder(path: string): void {
+    const inside = isPluginFolder(path) ? directoriesOf(path) : [path];
+    this.#watch?.renew(
+      path,
+      inside.map((each) => ({ path: each })),
+    );
   }
 
   /** Reads what was touched, and again what is not certain yet. Watches come first: nothing is missed between. */
@@ -138,11 +158,7 @@ export class PluginLibrary implements Disposable {
     this.#touchedDirectories.clear();
     for (const folder of [...this.#folders.values()]) {
       if (!folder.pending && !this.#touchedFolders.has(folder.path)) continue;
-      const inside = isPluginFolder(folder.path) ? directoriesOf(folder.path) : [folder.path];
-      this.#watch?.renew(
-        folder.path,
-        inside.map((path) => ({ path })),
-      );
+      this.#watchFolder(folder.path);
       folder.look(nowMs);
     }
     this.#touchedFolders.clear();
@@ -213,6 +229,10 @@ export class PluginLibrary implements Disposable {
 
 function searchGroup(directory: string): string {
   return `search ${directory}`;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function isEmpty(folder: KnownFolder): boolean {

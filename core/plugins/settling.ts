@@ -14,6 +14,7 @@ export type Settle = (patient: boolean) => number;
 /** Gathers events until they are over, then settles them as one batch. */
 export class Settling implements Disposable {
   readonly #files = new Set<string>();
+  #several = false;
   #firstMs: number | undefined;
   #lastMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -21,8 +22,9 @@ export class Settling implements Disposable {
 
   constructor(private readonly settle: Settle) {}
 
-  /** Something happened to `file`. */
-  heard(file: string): void {
+  /** Something happened to `file`. `several`: more are bound to come. */
+  heard(file: string, several = false): void {
+    this.#several ||= several;
     // Temporary files and backups of editors are no second file.
     if (/^[^.].*\.(?:js|ts|json)$/.test(basename(file))) this.#files.add(file);
     this.#lastMs = performance.now();
@@ -36,7 +38,7 @@ export class Settling implements Disposable {
   }
 
   get #quietMs(): number {
-    return this.#files.size > 1 ? quietMs.several : quietMs.one;
+    return this.#several || this.#files.size > 1 ? quietMs.several : quietMs.one;
   }
 
   #arm(delayMs: number): void {
@@ -62,6 +64,7 @@ export class Settling implements Disposable {
     if (late || waitMs === 0) {
       this.#firstMs = waitMs === 0 ? undefined : nowMs;
       this.#files.clear();
+      this.#several = false;
     }
     if (waitMs > 0) this.#arm(waitMs);
   }

@@ -75,6 +75,18 @@ const edits: readonly (readonly [
     "changed p, q",
   ],
   [
+    "a checkout that begins with a new directory, one file every 20 ms",
+    async (workshop) => {
+      workshop.write("plugins/p", { "plugin.json": manifestText({ name: "p", version: "1.1.0" }) });
+      for (let file = 0; file < 8; file++) {
+        workshop.write("plugins/p", { [`lib/${file}.js`]: `export const a = ${file};` });
+        await sleep(20);
+      }
+      workshop.write("plugins/p", { "index.js": `import "./lib/7.js";\n${newCode}` });
+    },
+    "changed p",
+  ],
+  [
     "a folder that is deleted and restored",
     async (workshop) => {
       renameSync(workshop.at("plugins", "p"), workshop.at("away"));

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { until } from "./socket/control-place.js";
+import { RunningPlane } from "./running-plane.js";
+
+const policy = "export default { decide: () => [] };\n";
+const options = { type: "object", properties: { level: { type: "integer", default: 1 } } };
+/** A policy that can be run at level 1 only. */
+const choosy = `export default {
+  init({ level }) { if (level > 1) throw new Error("too high"); },
+  decide: () => [],
+};
+`;
+
+describe("the control plane", function () {
+  this.timeout(30_000);
+
+  it("tells of files that were refused as the last reload, until the next one", async () => {
+    await using plane = new RunningPlane();
+    plane.workshop.policy("plugins/p", {}, { "index.js": policy });
+    await plane.open("[{ name: p }]");
+    assert.equal((await plane.operators.show("p")).lastReload?.result, "live");
+
+    plane.workshop.policy("plugins/p", { version: "1.0.1" }, { "index.js": "const = 1;\n" });
+    await plane.logs("plugin-refused");
+    const refused = await plane.operators.show("p");
+    assert.equal(refused.state, "active");
+    assert.equal(refused.lastReload?.result, "refused");
+    assert.equal(refused.lastReload.reason, refused.problem);
+    assert.match(refused.problem ?? "", /index\.js:1:7/);
+
+    plane.workshop.policy("plugins/p", { version: "1.0.2" }, { "index.js": policy });
+    await plane.logs("policy-live", ({ version }) => version === "1.0.2");
+    const mended = await plane.operators.show("p");
+    assert.deepEqual([mended.lastReload?.result, mended.problem], ["live", undefined]);
+  });
+
+  it("reports the options that a policy goes on with, not those that it refused", async () => {
+    await using plane = new RunningPlane();
+    plane.workshop.policy("plugins/p", { options }, { "index.js": choosy });
+    await plane.open("[{ name: p }]");
+    plane.configure("[{ name: p, options: { level: 2 } }]");
+    await plane.logs("policy-refused");
+    const report = await plane.operators.show("p");
+    assert.deepEqual(report.options, { level: 1 });
+    assert.match(report.problem ?? "", /too high/);
+  });
+
+  it("logs why a guest profile cannot be imported", async () => {
+    await using plane = new RunningPlane();
+    const kind = "guest-profile";
+    const sound = "export default { attach: () => Promise.resolve(undefined) };\n";
+    plane.workshop.policy("plugins/os", { kind }, { "index.js": sound });
+    await plane.open("[]");
+    plane.workshop.policy(
+      "plugins/os",
+      { kind },
+      { "index.js": `throw new Error("no such thing");\n${sound}` },
+    );
+    const { plugin, error } = await plane.logs("plugin-refused");
+    assert.equal(plugin, "os");
+    assert.match(String(error), /no such thing/);
+    assert.match((await plane.operators.show("os")).problem ?? "", /no such thing/);
+  });
+
+  it("stages nothing that is used no more, also after the last change", async () => {
+    await using plane = new RunningPlane();
+    plane.workshop.policy("plugins/p", {}, { "index.js": policy });
+    plane.workshop.policy("plugins/q", {}, { "index.js": policy });
+    await plane.open("[{ name: p }]");
+    plane.workshop.write("plugins/p", { "index.js": `${policy}// new` });
+    await until(() => plane.logged.filter(({ event }) => event === "policy-live").length === 2);
+    await until(() => plane.staged.length === 2);
+    assert.deepEqual(plane.staged.map((name) => name.charAt(0)).sort(), ["p", "q"]);
+  });
+});
