@@ -19,6 +19,7 @@ import { writeFailure } from "../record/failure-record.js";
 import { Recorder } from "./recorder.js";
 import { join } from "node:path";
 import { Supervisor } from "../policies/supervisor.js";
+import { changedAtStartOnly } from "./config-change.js";
 import { ConfigWatch } from "./config-watch.js";
 import type { ControlThreadData, CycleThreadCalls, ProfileToUse } from "./control-messages.js";
 import { OperatorControl } from "./operator-control.js";
@@ -285,13 +286,4 @@ function policySpec(effective: EffectivePlugin): PolicySpec {
 function profileToUse(effective: EffectivePlugin): ProfileToUse {
   const { name, version, entryUrl, layouts } = effective.plugin;
   return { name, version, hash: hashOfEffective(effective), entryUrl, options: effective.options, layouts };
-}
-
-/** Keys that have changed and are read at the start only. */
-function changedAtStartOnly(before: LoadedConfig, after: LoadedConfig): readonly string[] {
-  const live = new Set(["policies", "policySets", "profiles", "pluginDirectories"]);
-  const names = Object.keys(after.values) as (keyof LoadedConfig["values"])[];
-  return names.filter(
-    (name) => !live.has(name) && JSON.stringify(before.values[name]) !== JSON.stringify(after.values[name]),
-  );
 }

@@ -16,6 +16,7 @@ import { CycleOptions } from "./cycle-options.js";
 import { DomainRegistry } from "./domain-registry.js";
 import { DryRun } from "./dry-run.js";
 import { EditLog } from "./edit-log.js";
+import { dropWishesOfLeaving, letLeave } from "./leaving.js";
 import type { ManagedDomain } from "./managed-domain.js";
 import { PauseMeter } from "./pause-meter.js";
 import { Changes, reconcile } from "./reconcile.js";
@@ -89,7 +90,7 @@ export class Cycle {
     this.#dryRun?.tell(this.columns, this.#builder.rows, this.#wishes, this.registry);
     this.editLog.flush(this.columns, this.registry, this.#wishes.reasons);
     if (!releaseAll) this.ticked(this.#wishes);
-    this.#letLeave();
+    letLeave(this.columns, this.#builder.rows, this.registry);
   }
 
   /** How many tasks the last tick saw. */
@@ -164,26 +165,8 @@ export class Cycle {
   #decide(releaseAll: boolean): void {
     if (releaseAll) this.#wishes.clear(this.#builder.rows);
     else this.policies.decide(this.#wishes);
-    this.#dropWishesOfLeaving();
+    dropWishesOfLeaving(this.columns, this.#builder.rows, this.registry, this.#wishes);
     reconcile(this.columns, this.#builder.rows, this.#wishes.holds, this.#changes);
-  }
-
-  /** Where the guest profile was removed, nothing is wished any more. */
-  #dropWishesOfLeaving(): void {
-    for (let row = 0; row < this.#builder.rows; row++)
-      if (this.registry.bySlot(this.columns.domain[row] ?? -1)?.leaving === true) this.#wishes.holds[row] = 0;
-  }
-
-  /** Lets go of kernels whose profile was removed and in which, as this tick's scan saw, nothing is held any more. */
-  #letLeave(): void {
-    for (const domain of this.registry.domains)
-      if (domain.leaving && domain.managed && !this.#isHolding(domain.slot)) domain.leave();
-  }
-
-  #isHolding(slot: number): boolean {
-    for (let row = 0; row < this.#builder.rows; row++)
-      if (this.columns.domain[row] === slot && this.columns.hold[row] !== unheld) return true;
-    return false;
   }
 
   /** Changes come in row order, so those of one domain follow each other. */

@@ -1,7 +1,8 @@
 /** The thread of one policy: loads it, rehearses it, and answers the cycle for as long as it lives. */
 import { deserialize, serialize } from "node:v8";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { VmmschedError, messageOf } from "../errors.js";
+import { messageOf } from "../errors.js";
+import { importPolicy } from "../plugins/load-policy.js";
 import type { Policy } from "../policy.js";
 import { HostColumns } from "../snapshot/host-columns.js";
 import { Questioner } from "./answer.js";
@@ -51,22 +52,6 @@ function post(message: FromPolicy): void {
 function enter(next: Stage): void {
   stage = next;
   post({ type: "stage", stage: next });
-}
-
-async function load(): Promise<Policy> {
-  const module = (await import(data.entryUrl)) as { readonly default?: unknown };
-  const policy = module.default;
-  if (
-    typeof policy === "object" &&
-    policy !== null &&
-    "decide" in policy &&
-    typeof policy.decide === "function"
-  )
-    return policy as Policy;
-  throw new VmmschedError(
-    "ERR_PLUGIN_INVALID",
-    "its default export has no function decide, as a policy's must",
-  );
 }
 
 /** Its own copy each time: what a policy does to its options is soon forgotten. */
@@ -184,7 +169,7 @@ confine((level, text) => {
 });
 try {
   enter("import");
-  const policy = await load();
+  const policy = await importPolicy(data.entryUrl);
   rehearse(policy);
   post({ type: "ready" });
   serve(policy);
