@@ -1,0 +1,28 @@
+import { holdStates, type TaskColumns } from "../snapshot/task-columns.js";
+import type { Wishes } from "../policies/policies.js";
+import type { DomainRegistry } from "./domain-registry.js";
+
+const unheld = holdStates.indexOf("none");
+
+/** Where the guest profile was removed, nothing is wished any more. */
+export function dropWishesOfLeaving(
+  columns: TaskColumns,
+  rows: number,
+  registry: DomainRegistry,
+  wishes: Wishes,
+): void {
+  for (let row = 0; row < rows; row++)
+    if (registry.bySlot(columns.domain[row] ?? -1)?.leaving === true) wishes.holds[row] = 0;
+}
+
+/** Lets go of kernels whose profile was removed and in which, as the last scan saw, nothing is held any more. */
+export function letLeave(columns: TaskColumns, rows: number, registry: DomainRegistry): void {
+  for (const domain of registry.domains)
+    if (domain.leaving && domain.managed && !isHolding(columns, rows, domain.slot)) domain.leave();
+}
+
+function isHolding(columns: TaskColumns, rows: number, slot: number): boolean {
+  for (let row = 0; row < rows; row++)
+    if (columns.domain[row] === slot && columns.hold[row] !== unheld) return true;
+  return false;
+}
