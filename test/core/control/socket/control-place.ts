@@ -66,8 +66,13 @@ export class RawClient implements Disposable {
 }
 
 /** Waits for something that has to come; mocha's time limit ends it otherwise. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(2);
+export async function until(condition: () => boolean, withinMs = 15_000): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!condition()) {
+    // Who waits for ever keeps the whole run of the tests from ending.
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${String(condition)}`);
+    await sleep(2);
+  }
 }
 
 /** A promise that a test resolves. */

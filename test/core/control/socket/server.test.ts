@@ -190,10 +190,13 @@ describe("the control server", () => {
       place.socket,
       `socket.write('${request(1, "much").trim()}\\n'); socket.pause();`,
     );
-    const answered = once(child.stdout, "data");
-    await until(() => server.openConnections === 1);
-    await answered;
-    child.kill("SIGKILL");
+    try {
+      const answered = once(child.stdout, "data");
+      await until(() => server.openConnections === 1);
+      await answered;
+    } finally {
+      child.kill("SIGKILL");
+    }
     await until(() => server.openConnections === 0);
     using client = await connectControl(place.socket);
     assert.deepEqual(await client.call("echo"), {});
@@ -340,7 +343,9 @@ describe("a stream over the control socket", () => {
 
 /** A process of its own, connected to the socket; it runs `code`, and says so when the first bytes come. */
 function connecting(path: string, code: string) {
+  // A socket that does not read keeps nobody alive.
   const script = `const socket = require("node:net").connect(${JSON.stringify(path)});
+    setInterval(() => {}, 1000);
     socket.on("connect", () => { ${code} process.stdout.write("connected"); });`;
   return spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
 }
