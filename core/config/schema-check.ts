@@ -6,10 +6,13 @@ import type { Problem } from "./source-document.js";
 /** A compiled JSON Schema. It fills defaults into the value it is given, and returns every problem it finds. */
 export type SchemaCheck = (value: unknown) => readonly Problem[];
 
-/** Compiles a JSON Schema (2020-12). Throws what ajv throws for a schema that is none. */
+/** The check of a sound JSON Schema (2020-12). It is compiled when it is first needed, which takes a while. */
 export function schemaCheck(schema: object): SchemaCheck {
-  const validate: ValidateFunction = newAjv().compile(schema);
-  return (value) => (validate(value) ? [] : problemsOf(validate.errors ?? [], schema as Schema));
+  let validate: ValidateFunction | undefined;
+  return (value) => {
+    validate ??= newAjv().compile(schema);
+    return validate(value) ? [] : problemsOf(validate.errors ?? [], schema as Schema);
+  };
 }
 
 /**

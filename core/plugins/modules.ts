@@ -1,4 +1,4 @@
-import { init, parse } from "es-module-lexer/js";
+import { init, parse, type Export, type Import } from "es-module-lexer/js";
 import { problemAt, type CodeProblem } from "./code-problem.js";
 import { earlyError, lexerProblem } from "./early-errors.js";
 import { checkImport, missing, moduleNamed } from "./imports.js";
@@ -56,18 +56,10 @@ interface ReadModule {
 
 function readModule(source: PluginSource, kind: Manifest["kind"], path: string): ReadModule {
   const bad = (problem: CodeProblem): ReadModule => ({ code: "", problems: [problem], imported: [] });
-  const stripped = stripTypes(path, textOf(source, path) ?? "");
-  if (typeof stripped !== "string") return bad(stripped);
-  const code = withoutEmptyImports(stripped);
-  let parsed;
-  try {
-    parsed = parse(code);
-  } catch (error) {
-    return bad(lexerProblem(path, code, error));
-  }
-  const [imports, exports] = parsed;
-  const early = earlyError(path, code, imports, exports);
-  if (early !== undefined) return bad(early);
+  const text = textOf(source, path) ?? "";
+  const parsed = path.endsWith(".ts") ? parseTypeScript(path, text) : parseJavaScript(path, text);
+  if ("text" in parsed) return bad(parsed);
+  const { code, imports, exports } = parsed;
 
   const problems: CodeProblem[] = [];
   const imported: string[] = [];
@@ -85,6 +77,37 @@ function readModule(source: PluginSource, kind: Manifest["kind"], path: string):
   }
   const exportsDefault = exports.some((each) => each.type !== "reexport-all" && each.name === "default");
   return { code: rewritten, problems, imported, exportsDefault };
+}
+
+interface ParsedModule {
+  readonly code: string;
+  readonly imports: readonly Import[];
+  readonly exports: readonly Export[];
+}
+
+function parseTypeScript(path: string, text: string): ParsedModule | CodeProblem {
+  const stripped = stripTypes(path, text);
+  return typeof stripped === "string" ? parseModule(path, stripped) : stripped;
+}
+
+/** Only for code that cannot be parsed the parser of types is asked, which says better why, but takes its time to load. */
+function parseJavaScript(path: string, text: string): ParsedModule | CodeProblem {
+  const parsed = parseModule(path, text);
+  if (!("text" in parsed)) return parsed;
+  const stripped = stripTypes(path, text);
+  return typeof stripped === "string" ? parsed : stripped;
+}
+
+function parseModule(path: string, text: string): ParsedModule | CodeProblem {
+  const code = withoutEmptyImports(text);
+  let parsed;
+  try {
+    parsed = parse(code);
+  } catch (error) {
+    return lexerProblem(path, code, error);
+  }
+  const [imports, exports] = parsed;
+  return earlyError(path, code, imports, exports) ?? { code, imports, exports };
 }
 
 /** `x.ts` is staged as `x.js`; of a specifier that may be in quotes, nothing else changes. */

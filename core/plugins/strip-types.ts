@@ -1,4 +1,5 @@
-import { transformSync } from "@swc/wasm-typescript";
+import { createRequire } from "node:module";
+import type * as Swc from "@swc/wasm-typescript";
 import { messageOf } from "../errors.js";
 import { problemAt, type CodeProblem } from "./code-problem.js";
 
@@ -10,6 +11,9 @@ interface SwcError {
   readonly startColumn: number;
 }
 
+/** Loaded when the first TypeScript is met: it takes longer than all else that reading plugins needs. */
+let swc: typeof Swc | undefined;
+
 const vanishing =
   "types are removed at load and nothing is compiled: no enum, no namespace with code, no parameter property, no <T>cast";
 
@@ -19,7 +23,8 @@ const vanishing =
  */
 export function stripTypes(path: string, text: string): string | CodeProblem {
   try {
-    const { code } = transformSync(text, { mode: "strip-only", module: true, filename: path });
+    swc ??= createRequire(import.meta.url)("@swc/wasm-typescript") as typeof Swc;
+    const { code } = swc.transformSync(text, { mode: "strip-only", module: true, filename: path });
     if (path.endsWith(".ts") || code === text) return code;
     let typed = 0;
     while (code[typed] === text[typed]) typed++;

@@ -13,7 +13,7 @@ const reportMs = 250;
 const other = "alt alternate 1200 800";
 const attachTimeoutMs = 180_000;
 /** Each stop has a start before it, which takes seconds on a quiet computer and half a minute on a busy one. */
-const stopTimeoutMs = 60_000;
+const stopTimeoutMs = 120_000;
 /** Three guests share one emulated CPU and each report takes a part of it. */
 const ranAgainWithin = 2 + reportMs / 1000;
 
