@@ -1,11 +1,15 @@
-import { watch, type FSWatcher } from "chokidar";
+import { readlinkSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { isVmmschedError } from "../errors.js";
 import { checkConfig, type LoadedConfig } from "../config/load.js";
 import { readSource } from "../config/source-document.js";
+import { DirectoryWatch, withAncestors, type WatchedDirectory } from "../plugins/directory-watch.js";
 
 /** After the last event; and until a file that is not good counts as such, since half-written ones mend themselves. */
 const quietMs = 30;
 const brokenMs = 150;
+/** More links than this in a row lead nowhere. */
+const mostLinks = 40;
 
 export interface ConfigListener {
   changed(config: LoadedConfig): void;
@@ -13,9 +17,12 @@ export interface ConfigListener {
   refused(error: Error): void;
 }
 
-/** Watches the configuration file, also where an editor replaces it or a tool removes and restores it. */
-export class ConfigWatch {
-  readonly #watcher: FSWatcher;
+/**
+ * Watches the configuration file, also where an editor replaces it, a tool removes and restores it or its directory, or it
+ * is a link. Tells of what differs from `text`.
+ */
+export class ConfigWatch implements Disposable {
+  readonly #watch = new DirectoryWatch(() => this.#look(quietMs, false));
   #timer: NodeJS.Timeout | undefined;
   /** What was told last: the text, or the error. */
   #told: string;
@@ -26,23 +33,24 @@ export class ConfigWatch {
     private readonly listener: ConfigListener,
   ) {
     this.#told = text;
-    this.#watcher = watch(file, { ignoreInitial: true });
-    this.#watcher.on("all", () => this.#look(quietMs, false));
+    this.#renew();
+    // It may have changed since it was read.
+    this.#look(0, false);
   }
 
-  /** Resolves when changes are seen. */
-  async ready(): Promise<void> {
-    await new Promise<void>((resolve) => this.#watcher.once("ready", resolve));
-  }
-
-  async close(): Promise<void> {
+  [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    await this.#watcher.close();
+    this.#watch[Symbol.dispose]();
+  }
+
+  #renew(): void {
+    this.#watch.renew("configuration", placesOf(resolve(this.file)));
   }
 
   #look(afterMs: number, last: boolean): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      this.#renew();
       try {
         const source = readSource(this.file, {
           unreadable: "ERR_CONFIG_UNREADABLE",
@@ -61,5 +69,25 @@ export class ConfigWatch {
         }
       }
     }, afterMs);
+  }
+}
+
+/** The file, the links that lead to it, and every directory on the way. */
+function placesOf(file: string): readonly WatchedDirectory[] {
+  const places = [...withAncestors(file)];
+  for (let at = file, links = 0; links < mostLinks; links++) {
+    const target = linkedFrom(at);
+    if (target === undefined) break;
+    places.push(...withAncestors(target).slice(1));
+    at = target;
+  }
+  return places;
+}
+
+function linkedFrom(path: string): string | undefined {
+  try {
+    return resolve(dirname(path), readlinkSync(path));
+  } catch {
+    return undefined;
   }
 }

@@ -123,13 +123,12 @@ export class ControlPlane {
         this.log.error({ event: "config-refused", error: error.message }, "the configuration before goes on");
       },
     });
-    await this.#configWatch.ready();
   }
 
   async close(): Promise<void> {
     this.recorder.close();
     this.#server?.[Symbol.dispose]();
-    await this.#configWatch?.close();
+    this.#configWatch?.[Symbol.dispose]();
     this.#library?.[Symbol.dispose]();
     await this.#changes;
     await this.#supervisor.close();

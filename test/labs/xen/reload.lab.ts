@@ -10,7 +10,7 @@ const edits = Number(process.env.VMMSCHED_LAB_EDITS ?? 50);
 const intervalMs = 500;
 const recordSeconds = 20;
 /** Each edit starts a thread and loads a policy in it, which an emulated processor takes seconds for. */
-const editTimeoutMs = 60_000;
+const editTimeoutMs = 120_000;
 /** The one emulated CPU of Dom0 stands still now and then, and every command of ours takes it for seconds. */
 const missedShare = 0.05;
 const plugins = "/tmp/plugins";
@@ -112,17 +112,17 @@ describe(`${String(edits)} edits of a policy while it holds on real Xen`, () => 
 
   it("is recorded, and replayed gives the same wishes in every tick", async () => {
     const record = `${command} record /tmp/host.vmmrec --seconds ${String(recordSeconds)} -c /tmp/vmmsched.yaml`;
-    const recorded = await lab.dom0.run(record, { timeoutMs: 120_000 });
+    const recorded = await lab.dom0.run(record, { timeoutMs: 240_000 });
     process.stdout.write(`      ${recorded.stdout}`);
     const { stdout, code } = await lab.dom0.run(`${command} replay /tmp/host.vmmrec --policy ${plugin}`, {
-      timeoutMs: 120_000,
+      timeoutMs: 240_000,
       mayFail: true,
     });
     const verdict = stdout.trim().split("\n").slice(-4);
     process.stdout.write(verdict.map((line) => `      ${line}\n`).join(""));
     assert.equal(code, 0, stdout);
     assert.match(stdout, /bg \(\d+\) +[1-9]/, "nothing was held while it was recorded");
-  }).timeout(300_000);
+  }).timeout(600_000);
 
   it("goes on holding, whatever is edited", async () => {
     await lab.guest("pv2").send("stop alt");

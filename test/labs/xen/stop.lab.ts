@@ -11,9 +11,9 @@ const seed = Number(process.env.VMMSCHED_LAB_SEED ?? Date.now() % 1_000_000);
 const reportMs = 250;
 /** pv2 goes through both phases while vmmsched runs: holds and releases are as likely to be interrupted as a standing hold. */
 const other = "alt alternate 1200 800";
-const attachTimeoutMs = 180_000;
+const attachTimeoutMs = 420_000;
 /** Each stop has a start before it, which takes seconds on a quiet computer and half a minute on a busy one. */
-const stopTimeoutMs = 120_000;
+const stopTimeoutMs = 240_000;
 /** Three guests share one emulated CPU and each report takes a part of it. */
 const ranAgainWithin = 2 + reportMs / 1000;
 

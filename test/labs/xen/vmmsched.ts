@@ -16,8 +16,8 @@ const log = "/tmp/vmmsched.log";
 const exitCode = "/tmp/vmmsched.exit";
 const configuration = "/tmp/vmmsched.yaml";
 /** Node starts slowly under emulation, and each new kernel is studied once. */
-const startTimeoutMs = 180_000;
-const stopTimeoutMs = 60_000;
+const startTimeoutMs = 420_000;
+const stopTimeoutMs = 120_000;
 
 /** vmmsched running in Dom0, started from a configuration and ended by a signal. */
 export class Vmmsched {
