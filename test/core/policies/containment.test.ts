@@ -41,7 +41,8 @@ const refused: readonly Case[] = [
   {
     name: "runs microtasks without end",
     code: "const f = () => Promise.resolve().then(f); await f(); export default 5",
-    said: /^import: it did not come to an end/,
+    // Their queue takes memory: on a fast machine that shows first.
+    said: /^import: it did not come to an end|^memory: /,
   },
   {
     name: "throws at init",
