@@ -8,6 +8,7 @@ import { container as root, type DependencyContainer } from "tsyringe";
 import {
   createSimulatedHost,
   DemoGuests,
+  preparedDomains,
   runInRealTime,
   SimulatedHypervisor,
 } from "../native/simulated/index.js";
@@ -104,9 +105,9 @@ function policyDeadlineMs({ values }: LoadedConfig): number {
   return pause === "early" ? Math.min(deadlineMs, pauseBudgetMs) : deadlineMs;
 }
 
-function openHypervisor(driver: DriverName): Hypervisor {
+function openHypervisor(driver: DriverName, { simulatedDomains }: LoadedConfig["values"]): Hypervisor {
   if (driver === "xen") return openXen();
-  const host = createSimulatedHost();
+  const host = createSimulatedHost({ domains: simulatedDomains.map((name) => preparedDomains[name]) });
   host.advance(simulatedHeadStartNs);
   runInRealTime(host);
   return new SimulatedHypervisor(host);
@@ -158,7 +159,7 @@ const composition: Composition = {
     );
     try {
       await control.open();
-      const hypervisor = openHypervisor(config.values.driver);
+      const hypervisor = openHypervisor(config.values.driver, config.values);
       const parts = { hypervisor, clock: hostClock, log, options, shared, policies };
       const container = compose({ ...parts, profiles: profiles.profiles });
       registry = container.resolve(DomainRegistry);
@@ -181,7 +182,7 @@ const composition: Composition = {
   },
 
   async observe(config, driver) {
-    const hypervisor = openHypervisor(driver);
+    const hypervisor = openHypervisor(driver, config.values);
     return (await composeHere({ hypervisor, clock: hostClock, log: silentLog }, config)).resolve(
       HostObserver,
     );
