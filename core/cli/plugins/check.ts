@@ -24,7 +24,7 @@ export const checkCommand: CommandBuilder = (_, terminal, finish) =>
   new Command("check")
     .description("Tell whether a plugin is fit to run")
     .argument("<folder...>", "folders of plugins, or names of bundled ones")
-    .option("--json", "print JSON")
+    .option("--json", "print JSON (docs/check.schema.json)")
     .addHelpText("after", examples)
     .action(async (folders: readonly string[], options: { readonly json?: true }) => {
       const places = folders.map(placeOf);
