@@ -36,6 +36,7 @@ import { controlSocketIn } from "./control/socket/socket-path.js";
 import { unknownPlugin } from "./control/socket/plugins-control.js";
 import { ControlLink } from "./control/control-link.js";
 import { threadFigures } from "./control/memory-figures.js";
+import { StrayErrors } from "./control/stray-errors.js";
 import { ProfileShelf } from "./control/profile-shelf.js";
 import { loadConfigured } from "./plugins/load-configured.js";
 import { loadPolicy } from "./plugins/load-policy.js";
@@ -131,6 +132,7 @@ const composition: Composition = {
     const options = { ...cycleOptions(config), dryRun };
     const policies = new WorkerPolicies(shared, policyDeadlineMs(config));
     const profiles = new ProfileShelf();
+    const strays = new StrayErrors((stack) => profiles.nameIn(stack), log);
     let registry: DomainRegistry | undefined;
     let scheduler: (() => SchedulerStatus) | undefined;
     const control = new ControlLink(
@@ -169,14 +171,22 @@ const composition: Composition = {
       cycle.ticked = (wishes) => capture.take(wishes);
       const seen = [loop, cycle, registry] as const;
       scheduler = () => schedulerStatus(...seen);
-      control.lost.catch((error: unknown) => loop.fail(error));
+      for (const fatal of [control.lost, strays.failed])
+        fatal.catch((error: unknown) => {
+          loop.fail(error);
+        });
       return {
         start: () => loop.start(),
         stop: (mode) => loop.stop(mode),
-        ended: loop.ended.finally(() => control.close()),
+        ended: loop.ended
+          .finally(() => control.close())
+          .finally(() => {
+            strays[Symbol.dispose]();
+          }),
       };
     } catch (error) {
       await control.close();
+      strays[Symbol.dispose]();
       throw error;
     }
   },

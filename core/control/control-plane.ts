@@ -21,8 +21,9 @@ import { join } from "node:path";
 import { Supervisor } from "../policies/supervisor.js";
 import { changedAtStartOnly } from "./config-change.js";
 import { ConfigWatch } from "./config-watch.js";
-import type { ControlThreadData, CycleThreadCalls, ProfileToUse } from "./control-messages.js";
+import type { ControlThreadData, CycleThreadCalls } from "./control-messages.js";
 import { OperatorControl } from "./operator-control.js";
+import { ProfileAdmission } from "./profile-admission.js";
 import { pluginsCalls, recordCalls, statusCalls } from "./socket/control-calls.js";
 import { openControlServer, type ControlServer } from "./socket/server.js";
 import type { ThreadLink } from "./thread-link.js";
@@ -40,8 +41,7 @@ export class ControlPlane {
   #config: LoadedConfig;
   #overrides = noOverrides;
   #effective: Effective = { policies: [], profiles: [], problems: [] };
-  /** Why a profile cannot be used, by name, from the thread that tried. */
-  #profileProblems: Readonly<Record<string, string>> = {};
+  readonly #profiles: ProfileAdmission;
   readonly #supervisor: Supervisor;
   readonly recorder: Recorder;
   #staging: Staging | undefined;
@@ -57,11 +57,14 @@ export class ControlPlane {
   ) {
     this.#config = checkConfig(parseSource(data.configFile, data.configText, "ERR_CONFIG_INVALID"));
     const slowness = Math.max(1, this.#config.values.policyDeadlineMs / usualDeadlineMs);
+    const { policyMemoryMb: memoryMb } = this.#config.values;
+    const loadMs = patience.loadMs * slowness;
+    this.#profiles = new ProfileAdmission(cycle, { loadMs, memoryMb }, log);
     this.#supervisor = new Supervisor({
-      settings: { host: data.host, capacity: data.capacity, memoryMb: this.#config.values.policyMemoryMb },
+      settings: { host: data.host, capacity: data.capacity, memoryMb },
       log,
       hangMs: patience.hangMs * slowness,
-      times: { loadMs: patience.loadMs * slowness, stateMs: patience.stateMs * slowness },
+      times: { loadMs, stateMs: patience.stateMs * slowness },
       keepFault: (spec, fault) => this.#keepFault(spec, fault),
       started: (thread, previous) => this.recorder.started(thread, previous),
       publish: async (active) => {
@@ -91,8 +94,8 @@ export class ControlPlane {
   get supervisor(): Pick<Supervisor, "status" | "retry"> {
     return this.#supervisor;
   }
-  get profileProblems(): Readonly<Record<string, string>> {
-    return this.#profileProblems;
+  get profiles(): Pick<ProfileAdmission, "problems" | "versions"> {
+    return this.#profiles;
   }
 
   /** Throws what is wrong with the configuration, its directories or the plugins that it names. */
@@ -215,22 +218,13 @@ export class ControlPlane {
   async #follow(wanted: Effective): Promise<void> {
     const before = this.#effective;
     this.#effective = wanted;
-    const profiles = wanted.profiles.map(profileToUse);
-    const known = new Set(before.profiles.map((each) => profileToUse(each).hash));
-    const profilesChanged = profiles.length !== known.size || profiles.some(({ hash }) => !known.has(hash));
-    if (profilesChanged) await this.#useProfiles(profiles);
-    await this.#supervisor.want(wanted.policies.map(policySpec));
+    // Neither has to wait until the other's code is loaded.
+    await Promise.all([
+      this.#profiles.use(wanted.profiles, before.profiles),
+      this.#supervisor.want(wanted.policies.map(policySpec)),
+    ]);
     // Only now nobody uses the versions before any more.
     this.#library?.sweep();
-  }
-
-  async #useProfiles(profiles: readonly ProfileToUse[]): Promise<void> {
-    const before = this.#profileProblems;
-    this.#profileProblems = await this.cycle.call("useProfiles", [profiles]);
-    for (const [plugin, error] of Object.entries(this.#profileProblems)) {
-      if (before[plugin] !== error)
-        this.log.error({ event: "plugin-refused", plugin, error }, "a guest profile cannot be loaded");
-    }
   }
 
   /** A plugin that the configuration names and that cannot be used is told by what is wrong with it. */
@@ -280,9 +274,4 @@ export class ControlPlane {
 
 function policySpec(effective: EffectivePlugin): PolicySpec {
   return { ...effective, key: hashOfEffective(effective) };
-}
-
-function profileToUse(effective: EffectivePlugin): ProfileToUse {
-  const { name, version, entryUrl, layouts } = effective.plugin;
-  return { name, version, hash: hashOfEffective(effective), entryUrl, options: effective.options, layouts };
 }

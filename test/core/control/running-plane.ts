@@ -60,6 +60,11 @@ export class RunningPlane implements AsyncDisposable {
     return find() ?? { event };
   }
 
+  /** Names and versions of the guest profiles that the cycle has. */
+  get profiles(): readonly string[] {
+    return this.#profiles.profiles.map(({ name, version }) => `${name} ${version}`);
+  }
+
   /** Names and hashes of what is staged. */
   get staged(): readonly string[] {
     const run = this.workshop.at("run");
