@@ -1,50 +1,23 @@
 #!/usr/bin/env node
-import "reflect-metadata";
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { container as root, type DependencyContainer } from "tsyringe";
-import {
-  createSimulatedHost,
-  DemoGuests,
-  runInRealTime,
-  SimulatedHypervisor,
-} from "../native/simulated/index.js";
-import { openXen, xenDoctor } from "../native/xen/index.js";
-import { Clock, hostClock } from "./clock.js";
+import type { DependencyContainer } from "tsyringe";
 import type { Composition } from "./cli/composition.js";
-import { demoHost } from "./cli/demo-host.js";
 import { runCli } from "./cli/program.js";
-import { checkConfig, loadConfig, type LoadedConfig } from "./config/load.js";
-import type { DriverName } from "./config/schema.js";
-import { parseSource } from "./config/source-document.js";
-import { Cycle } from "./cycle/cycle.js";
-import { CycleOptions } from "./cycle/cycle-options.js";
-import { TickCapture } from "./cycle/tick-capture.js";
-import { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
-import { EditLog } from "./cycle/edit-log.js";
-import { HostObserver } from "./cycle/host-observer.js";
-import { schedulerStatus, type SchedulerStatus } from "./cycle/scheduler-status.js";
-import { SchedulerLoop } from "./cycle/scheduler-loop.js";
+import { schedulerSocket } from "./cli/scheduler-socket.js";
+import type { Config, DriverName } from "./config/schema.js";
+import type { LoadedConfig } from "./config/load.js";
+import type { CycleOptions } from "./cycle/cycle-options.js";
+import type { DomainRegistry, GuestProfiles } from "./cycle/domain-registry.js";
+import type { SchedulerStatus } from "./cycle/scheduler-status.js";
+import type { Clock } from "./clock.js";
 import { VmmschedError } from "./errors.js";
-import { Hypervisor } from "./hypervisor.js";
-import { createLog, Log, silentLog } from "./log.js";
-import { connectControl } from "./control/socket/client.js";
-import { controlSocketIn } from "./control/socket/socket-path.js";
-import { unknownPlugin } from "./control/socket/plugins-control.js";
-import { ControlLink } from "./control/control-link.js";
-import { threadFigures } from "./control/memory-figures.js";
-import { ProfileShelf } from "./control/profile-shelf.js";
-import { loadConfigured } from "./plugins/load-configured.js";
-import { loadPolicy } from "./plugins/load-policy.js";
-import { readPluginSource } from "./plugins/plugin-source.js";
-import { stagePlugin } from "./plugins/stage.js";
-import { openStaging } from "./plugins/staging.js";
-import { InProcessPolicies } from "./policies/in-process-policies.js";
-import { Policies } from "./policies/policies.js";
-import { WorkerPolicies } from "./policies/worker-policies.js";
-import { HostColumns, SharedHost } from "./snapshot/host-columns.js";
+import type { Hypervisor } from "./hypervisor.js";
+import type { Log } from "./log.js";
+import type { Policies } from "./policies/policies.js";
+import type { HostColumns } from "./snapshot/host-columns.js";
 
 /** Folder of the built program: this file lies in its core/. */
 const built = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -54,6 +27,41 @@ const operatorsPlugins = "/etc/vmmsched/plugins";
 
 /** Guests that have just been started are not yet what they will be. */
 const simulatedHeadStartNs = 1e9;
+
+/**
+ * What looks at guests and schedules them. Like everything below that is imported with await, it is loaded by the commands
+ * that need it: beside busy guests, a slow Domain 0 takes seconds to load it all.
+ */
+async function loadCycle() {
+  // The decorators of what follows use it while they are loaded.
+  await import("reflect-metadata");
+  return {
+    ...(await import("tsyringe")),
+    ...(await import("./clock.js")),
+    ...(await import("./hypervisor.js")),
+    ...(await import("./log.js")),
+    ...(await import("./cycle/cycle.js")),
+    ...(await import("./cycle/cycle-options.js")),
+    ...(await import("./cycle/domain-registry.js")),
+    ...(await import("./cycle/edit-log.js")),
+    ...(await import("./policies/policies.js")),
+    ...(await import("./snapshot/host-columns.js")),
+  };
+}
+
+/** What a scheduler has besides. */
+async function loadScheduler() {
+  return {
+    ...(await loadCycle()),
+    ...(await import("./json-log.js")),
+    ...(await import("./control/memory-figures.js")),
+    ...(await import("./control/profile-shelf.js")),
+    ...(await import("./cycle/scheduler-loop.js")),
+    ...(await import("./cycle/scheduler-status.js")),
+    ...(await import("./cycle/tick-capture.js")),
+    ...(await import("./policies/worker-policies.js")),
+  };
+}
 
 /** What a container is made of; everything else it makes itself. */
 interface Parts {
@@ -67,45 +75,52 @@ interface Parts {
 }
 
 /** The wiring: one container a scheduler or observer. Plugins come in as values and are never in it. */
-function compose(parts: Parts): DependencyContainer {
-  const container = root.createChildContainer();
-  container.registerInstance<Hypervisor>(Hypervisor, parts.hypervisor);
-  container.registerInstance<Clock>(Clock, parts.clock);
-  container.registerInstance<Log>(Log, parts.log);
-  container.registerInstance<CycleOptions>(CycleOptions, parts.options);
-  container.registerInstance<GuestProfiles>(GuestProfiles, parts.profiles);
-  container.registerInstance<HostColumns>(SharedHost, parts.shared);
-  container.registerInstance<Policies>(Policies, parts.policies);
-  for (const single of [DomainRegistry, EditLog, Cycle]) container.registerSingleton<object>(single);
+function compose(core: Awaited<ReturnType<typeof loadCycle>>, parts: Parts): DependencyContainer {
+  const container = core.container.createChildContainer();
+  container.registerInstance<Hypervisor>(core.Hypervisor, parts.hypervisor);
+  container.registerInstance<Clock>(core.Clock, parts.clock);
+  container.registerInstance<Log>(core.Log, parts.log);
+  container.registerInstance<CycleOptions>(core.CycleOptions, parts.options);
+  container.registerInstance<GuestProfiles>(core.GuestProfiles, parts.profiles);
+  container.registerInstance<HostColumns>(core.SharedHost, parts.shared);
+  container.registerInstance<Policies>(core.Policies, parts.policies);
+  for (const single of [core.DomainRegistry, core.EditLog, core.Cycle])
+    container.registerSingleton<object>(single);
   return container;
 }
 
 /** As {@link compose}, with plugins that live in this thread: for looking once, and for hosts in this process. */
-async function composeHere(parts: Pick<Parts, "hypervisor" | "clock" | "log">, config: LoadedConfig) {
+async function composeHere(parts: Pick<Parts, "hypervisor"> & Partial<Parts>, config: LoadedConfig) {
+  const core = await loadCycle();
+  const { openStaging } = await import("./plugins/staging.js");
+  const { loadConfigured } = await import("./plugins/load-configured.js");
+  const { InProcessPolicies } = await import("./policies/in-process-policies.js");
   using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));
-  const { policies, profiles } = await loadConfigured(config, searchPath(config), staging);
-  const shared = HostColumns.allocate(config.values.maxTasks);
-  const asked = new InProcessPolicies(policies, shared, parts.log);
-  return compose({ ...parts, options: cycleOptions(config), profiles, shared, policies: asked });
+  const { policies, profiles } = await loadConfigured(config, searchPath(config.values), staging);
+  const shared = core.HostColumns.allocate(config.values.maxTasks);
+  const given = { clock: core.hostClock, log: core.silentLog, ...parts };
+  const asked = new InProcessPolicies(policies, shared, given.log);
+  const options = cycleOptions(config.values);
+  return compose(core, { ...given, options, profiles, shared, policies: asked });
 }
 
-function searchPath(config: LoadedConfig): readonly string[] {
-  return [...bundledPlugins, operatorsPlugins, ...config.values.pluginDirectories];
+function searchPath(config: Config): readonly string[] {
+  return [...bundledPlugins, operatorsPlugins, ...config.pluginDirectories];
 }
 
-function cycleOptions({ values }: LoadedConfig): CycleOptions {
-  const { intervalMs, pause, pauseBudgetMs, maxTasks, domains } = values;
+function cycleOptions({ intervalMs, pause, pauseBudgetMs, maxTasks, domains }: Config): CycleOptions {
   return { intervalNs: intervalMs * 1e6, pause, pauseBudgetNs: pauseBudgetMs * 1e6, maxTasks, domains };
 }
 
 /** With `pause: early` guests wait for the policies, and no longer than they may be paused. */
-function policyDeadlineMs({ values }: LoadedConfig): number {
-  const { pause, policyDeadlineMs: deadlineMs, pauseBudgetMs } = values;
+function policyDeadlineMs({ pause, policyDeadlineMs: deadlineMs, pauseBudgetMs }: Config): number {
   return pause === "early" ? Math.min(deadlineMs, pauseBudgetMs) : deadlineMs;
 }
 
-function openHypervisor(driver: DriverName): Hypervisor {
-  if (driver === "xen") return openXen();
+async function openHypervisor(driver: DriverName): Promise<Hypervisor> {
+  if (driver === "xen") return (await import("../native/xen/index.js")).openXen();
+  const { createSimulatedHost, runInRealTime, SimulatedHypervisor } =
+    await import("../native/simulated/index.js");
   const host = createSimulatedHost();
   host.advance(simulatedHeadStartNs);
   runInRealTime(host);
@@ -122,52 +137,50 @@ const composition: Composition = {
   version: (JSON.parse(readFileSync(join(built, "..", "package.json"), "utf8")) as { version: string })
     .version,
 
-  config: loadConfig,
+  config: async (file) => (await import("./config/load.js")).loadConfig(file),
 
-  async scheduler(config, { dryRun }) {
-    const log = createLog(config.values.log.level);
-    const shared = HostColumns.allocate(config.values.maxTasks);
-    const options = { ...cycleOptions(config), dryRun };
-    const policies = new WorkerPolicies(shared, policyDeadlineMs(config));
-    const profiles = new ProfileShelf();
+  async scheduler(configFile, { dryRun }) {
+    const { ControlLink } = await import("./control/control-link.js");
+    const pluginDirectories = [...bundledPlugins, operatorsPlugins];
+    const control = new ControlLink({ configFile, version: composition.version, pluginDirectories });
+    let opening: Promise<Hypervisor> | undefined;
     let registry: DomainRegistry | undefined;
     let scheduler: (() => SchedulerStatus) | undefined;
-    const control = new ControlLink(
-      {
-        configFile: config.source.file,
-        configText: config.source.text,
-        version: composition.version,
-        pluginDirectories: [...bundledPlugins, operatorsPlugins],
-        host: shared.buffers,
-        capacity: config.values.maxTasks,
-      },
-      {
+    try {
+      // While the control thread loads what it needs.
+      const core = await loadScheduler();
+      const config = await control.configure();
+      // While it reads the plugins. What is wrong with these is told first.
+      opening = openHypervisor(config.driver);
+      opening.catch(() => undefined);
+      const log = core.createLog(config.log.level);
+      const shared = core.HostColumns.allocate(config.maxTasks);
+      const options = { ...cycleOptions(config), dryRun };
+      const policies = new core.WorkerPolicies(shared, policyDeadlineMs(config));
+      const profiles = new core.ProfileShelf();
+      const capture = new core.TickCapture(
+        shared,
+        policies,
+        (captured) => control.frame(captured),
+        (why) => control.framesLost(why),
+      );
+      await control.open(shared.buffers, {
         usePolicies: (active) => policies.use(active),
         useProfiles: (wanted) => profiles.use(wanted),
         managedDomains: () => registry?.namesByProfile() ?? {},
-        status: () => scheduler && { status: scheduler(), figures: threadFigures() },
+        status: () => scheduler && { status: scheduler(), figures: core.threadFigures() },
         capture: (on) => (capture.on = on),
         log: (level, fields, message) => log[level](fields, message),
-      },
-    );
-    const capture = new TickCapture(
-      shared,
-      policies,
-      (captured) => control.frame(captured),
-      (why) => control.framesLost(why),
-    );
-    try {
-      await control.open();
-      const hypervisor = openHypervisor(config.values.driver);
-      const parts = { hypervisor, clock: hostClock, log, options, shared, policies };
-      const container = compose({ ...parts, profiles: profiles.profiles });
-      registry = container.resolve(DomainRegistry);
+      });
+      const parts = { hypervisor: await opening, clock: core.hostClock, log, options, shared, policies };
+      const container = compose(core, { ...parts, profiles: profiles.profiles });
+      registry = container.resolve(core.DomainRegistry);
       profiles.changed = (present) => registry?.setProfiles(present);
-      const loop = container.resolve(SchedulerLoop);
-      const cycle = container.resolve(Cycle);
+      const loop = container.resolve(core.SchedulerLoop);
+      const cycle = container.resolve(core.Cycle);
       cycle.ticked = (wishes) => capture.take(wishes);
       const seen = [loop, cycle, registry] as const;
-      scheduler = () => schedulerStatus(...seen);
+      scheduler = () => core.schedulerStatus(...seen);
       control.lost.catch((error: unknown) => loop.fail(error));
       return {
         start: () => loop.start(),
@@ -175,42 +188,53 @@ const composition: Composition = {
         ended: loop.ended.finally(() => control.close()),
       };
     } catch (error) {
+      await opening?.then(
+        (hypervisor) => hypervisor[Symbol.dispose](),
+        () => undefined,
+      );
       await control.close();
       throw error;
     }
   },
 
   async observe(config, driver) {
-    const hypervisor = openHypervisor(driver);
-    return (await composeHere({ hypervisor, clock: hostClock, log: silentLog }, config)).resolve(
-      HostObserver,
-    );
+    const container = await composeHere({ hypervisor: await openHypervisor(driver) }, config);
+    return container.resolve((await import("./cycle/host-observer.js")).HostObserver);
   },
 
-  doctor: () => Promise.resolve(xenDoctor()),
+  doctor: async () => (await import("../native/xen/index.js")).xenDoctor(),
 
   async demoHost() {
+    const { DemoGuests } = await import("../native/simulated/index.js");
+    const { demoHost } = await import("./cli/demo-host.js");
+    const { checkConfig } = await import("./config/load.js");
+    const { parseSource } = await import("./config/source-document.js");
+    const { Cycle, DomainRegistry } = await loadCycle();
     const guests = new DemoGuests();
     const config = checkConfig(parseSource("(demo)", JSON.stringify(demoConfig), "ERR_CONFIG_INVALID"));
     const { hypervisor, clock } = guests;
-    const container = await composeHere({ hypervisor, clock, log: silentLog }, config);
+    const container = await composeHere({ hypervisor, clock }, config);
     guests.advance(simulatedHeadStartNs);
     await container.resolve(DomainRegistry).attachAll(guests.clock.nowNs());
     const cycle = container.resolve(Cycle);
     const tick = () => {
       cycle.tick();
     };
-    return demoHost(guests, cycleOptions(config).intervalNs, tick, () => cycle.view());
+    return demoHost(guests, cycleOptions(config.values).intervalNs, tick, () => cycle.view());
   },
 
-  async record({ socket, config }) {
-    const path = socket ?? controlSocketIn(loadConfig(config).values.runtimeDirectory);
-    return (await connectControl(path)).stream("record.start");
+  async record(at) {
+    const { connectControl } = await import("./control/socket/client.js");
+    return (await connectControl(await schedulerSocket(composition, at))).stream("record.start");
   },
 
   async policy(folderOrName) {
+    const { readPluginSource } = await import("./plugins/plugin-source.js");
+    const { stagePlugin } = await import("./plugins/stage.js");
+    const { openStaging } = await import("./plugins/staging.js");
+    const { loadPolicy } = await import("./plugins/load-policy.js");
     using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));
-    const plugin = stagePlugin(readPluginSource(pluginFolder(folderOrName)), staging);
+    const plugin = stagePlugin(readPluginSource(await pluginFolder(folderOrName)), staging);
     if (plugin.kind !== "policy")
       throw new VmmschedError("ERR_PLUGIN_INVALID", `${folderOrName} is a ${plugin.kind}, not a policy`);
     return { ...plugin, policy: await loadPolicy(plugin) };
@@ -218,11 +242,12 @@ const composition: Composition = {
 };
 
 /** A folder, or that of the plugin of this name that comes along. Throws ERR_PLUGIN_UNKNOWN. */
-function pluginFolder(folderOrName: string): string {
+async function pluginFolder(folderOrName: string): Promise<string> {
   if (existsSync(join(folderOrName, "plugin.json"))) return folderOrName;
   const bundled = bundledPlugins.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
   const found = bundled.find((folder) => basename(folder) === folderOrName);
   if (found !== undefined) return found;
+  const { unknownPlugin } = await import("./control/socket/plugins-control.js");
   throw unknownPlugin(
     folderOrName,
     bundled.map((folder) => basename(folder)),
