@@ -117,14 +117,17 @@ function policyDeadlineMs({ pause, policyDeadlineMs: deadlineMs, pauseBudgetMs }
   return pause === "early" ? Math.min(deadlineMs, pauseBudgetMs) : deadlineMs;
 }
 
-async function openHypervisor(driver: DriverName): Promise<Hypervisor> {
-  if (driver === "xen") return (await import("../native/xen/index.js")).openXen();
+/** Loads a driver; returns what connects to its hypervisor. */
+async function loadDriver(driver: DriverName): Promise<() => Hypervisor> {
+  if (driver === "xen") return (await import("../native/xen/index.js")).openXen;
   const { createSimulatedHost, runInRealTime, SimulatedHypervisor } =
     await import("../native/simulated/index.js");
-  const host = createSimulatedHost();
-  host.advance(simulatedHeadStartNs);
-  runInRealTime(host);
-  return new SimulatedHypervisor(host);
+  return () => {
+    const host = createSimulatedHost();
+    host.advance(simulatedHeadStartNs);
+    runInRealTime(host);
+    return new SimulatedHypervisor(host);
+  };
 }
 
 /** What `vmmsched demo` runs with. */
@@ -143,16 +146,12 @@ const composition: Composition = {
     const { ControlLink } = await import("./control/control-link.js");
     const pluginDirectories = [...bundledPlugins, operatorsPlugins];
     const control = new ControlLink({ configFile, version: composition.version, pluginDirectories });
-    let opening: Promise<Hypervisor> | undefined;
     let registry: DomainRegistry | undefined;
     let scheduler: (() => SchedulerStatus) | undefined;
     try {
       // While the control thread loads what it needs.
       const core = await loadScheduler();
       const config = await control.configure();
-      // While it reads the plugins. What is wrong with these is told first.
-      opening = openHypervisor(config.driver);
-      opening.catch(() => undefined);
       const log = core.createLog(config.log.level);
       const shared = core.HostColumns.allocate(config.maxTasks);
       const options = { ...cycleOptions(config), dryRun };
@@ -164,7 +163,7 @@ const composition: Composition = {
         (captured) => control.frame(captured),
         (why) => control.framesLost(why),
       );
-      await control.open(shared.buffers, {
+      const opened = control.open(shared.buffers, {
         usePolicies: (active) => policies.use(active),
         useProfiles: (wanted) => profiles.use(wanted),
         managedDomains: () => registry?.namesByProfile() ?? {},
@@ -172,7 +171,8 @@ const composition: Composition = {
         capture: (on) => (capture.on = on),
         log: (level, fields, message) => log[level](fields, message),
       });
-      const parts = { hypervisor: await opening, clock: core.hostClock, log, options, shared, policies };
+      const [openHypervisor] = await Promise.all([loadDriver(config.driver), opened]);
+      const parts = { hypervisor: openHypervisor(), clock: core.hostClock, log, options, shared, policies };
       const container = compose(core, { ...parts, profiles: profiles.profiles });
       registry = container.resolve(core.DomainRegistry);
       profiles.changed = (present) => registry?.setProfiles(present);
@@ -188,17 +188,13 @@ const composition: Composition = {
         ended: loop.ended.finally(() => control.close()),
       };
     } catch (error) {
-      await opening?.then(
-        (hypervisor) => hypervisor[Symbol.dispose](),
-        () => undefined,
-      );
       await control.close();
       throw error;
     }
   },
 
   async observe(config, driver) {
-    const container = await composeHere({ hypervisor: await openHypervisor(driver) }, config);
+    const container = await composeHere({ hypervisor: (await loadDriver(driver))() }, config);
     return container.resolve((await import("./cycle/host-observer.js")).HostObserver);
   },
 

@@ -4,7 +4,7 @@ import { loadConfig, type LoadedConfig } from "../config/load.js";
 import type { Log } from "../log.js";
 import type { HostBuffers } from "../snapshot/host-columns.js";
 import type { ControlThreadCalls, ControlThreadData, CycleThreadCalls } from "./control-messages.js";
-import { ControlPlane } from "./control-plane.js";
+import type { ControlPlane } from "./control-plane.js";
 import { ThreadLink } from "./thread-link.js";
 
 if (parentPort === null) throw new Error("control-thread runs as a worker");
@@ -18,9 +18,11 @@ const configuration = () => (config ??= loadConfig(data.configFile));
 
 const calls: ControlThreadCalls = {
   configure: () => configuration().values,
-  open: (host: HostBuffers) => {
+  open: async (host: HostBuffers) => {
+    // Only now: the thread of the cycle waits for the configuration, which needs little of it.
+    const { ControlPlane } = await import("./control-plane.js");
     plane = new ControlPlane(data, configuration(), host, cycle, log);
-    return plane.open();
+    await plane.open();
   },
   frame: (captured: ArrayBuffer) => plane?.recorder.frame(captured),
   framesLost: (why: string) => plane?.recorder.lost(why),

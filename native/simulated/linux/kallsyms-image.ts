@@ -152,13 +152,13 @@ function replacePair(stream: Buffer, length: number, pair: number, code: number,
   const sought = Buffer.of(first, second);
   const whole = stream.subarray(0, length);
   let to = 0;
-  for (let from = 0; from < length;) {
+  let from = 0;
+  for (;;) {
     const found = whole.indexOf(sought, from);
     const end = found < 0 ? length : found;
     whole.copyWithin(to, from, end);
     to += end - from;
-    from = end;
-    if (found < 0) break;
+    if (found < 0) return to;
     const before = to > 0 ? stream[to - 1] : 0;
     const after = found + 2 < length ? stream[found + 2] : 0;
     count(pairs, before, first, -1);
@@ -169,5 +169,4 @@ function replacePair(stream: Buffer, length: number, pair: number, code: number,
     stream[to++] = code;
     from = found + 2;
   }
-  return to;
 }
