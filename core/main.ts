@@ -34,7 +34,7 @@ const simulatedHeadStartNs = 1e9;
  */
 async function loadCycle() {
   // The decorators of what follows use it while they are loaded.
-  await import("reflect-metadata");
+  await import("reflect-metadata/lite");
   return {
     ...(await import("tsyringe")),
     ...(await import("./clock.js")),
@@ -98,23 +98,18 @@ async function composeHere(parts: Pick<Parts, "hypervisor"> & Partial<Parts>, co
   using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));
   const { policies, profiles } = await loadConfigured(config, searchPath(config.values), staging);
   const shared = core.HostColumns.allocate(config.values.maxTasks);
-  const given = { clock: core.hostClock, log: core.silentLog, ...parts };
+  const given = {
+    clock: core.hostClock,
+    log: core.silentLog,
+    options: core.cycleOptions(config.values),
+    ...parts,
+  };
   const asked = new InProcessPolicies(policies, shared, given.log);
-  const options = cycleOptions(config.values);
-  return compose(core, { ...given, options, profiles, shared, policies: asked });
+  return compose(core, { ...given, profiles, shared, policies: asked });
 }
 
 function searchPath(config: Config): readonly string[] {
   return [...bundledPlugins, operatorsPlugins, ...config.pluginDirectories];
-}
-
-function cycleOptions({ intervalMs, pause, pauseBudgetMs, maxTasks, domains }: Config): CycleOptions {
-  return { intervalNs: intervalMs * 1e6, pause, pauseBudgetNs: pauseBudgetMs * 1e6, maxTasks, domains };
-}
-
-/** With `pause: early` guests wait for the policies, and no longer than they may be paused. */
-function policyDeadlineMs({ pause, policyDeadlineMs: deadlineMs, pauseBudgetMs }: Config): number {
-  return pause === "early" ? Math.min(deadlineMs, pauseBudgetMs) : deadlineMs;
 }
 
 /** Loads a driver; returns what connects to its hypervisor. */
@@ -154,8 +149,8 @@ const composition: Composition = {
       const config = await control.configure();
       const log = core.createLog(config.log.level);
       const shared = core.HostColumns.allocate(config.maxTasks);
-      const options = { ...cycleOptions(config), dryRun };
-      const policies = new core.WorkerPolicies(shared, policyDeadlineMs(config));
+      const options = { ...core.cycleOptions(config), dryRun };
+      const policies = new core.WorkerPolicies(shared, core.policyDeadlineMs(config));
       const profiles = new core.ProfileShelf();
       const capture = new core.TickCapture(
         shared,
@@ -205,7 +200,7 @@ const composition: Composition = {
     const { demoHost } = await import("./cli/demo-host.js");
     const { checkConfig } = await import("./config/load.js");
     const { parseSource } = await import("./config/source-document.js");
-    const { Cycle, DomainRegistry } = await loadCycle();
+    const { Cycle, cycleOptions, DomainRegistry } = await loadCycle();
     const guests = new DemoGuests();
     const config = checkConfig(parseSource("(demo)", JSON.stringify(demoConfig), "ERR_CONFIG_INVALID"));
     const { hypervisor, clock } = guests;

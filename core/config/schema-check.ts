@@ -42,6 +42,8 @@ export function newAjv(options: Options = {}): Ajv2020 {
     logger: false,
     meta: false,
     validateSchema: false,
+    // Checks are asked a few times each: making their code better takes longer than it saves.
+    code: { optimize: false },
     ...options,
   });
   ajv.addKeyword({ keyword: "expects", schemaType: "string" });
