@@ -1,5 +1,4 @@
-import { configHint, checkConfig, policySets, type LoadedConfig } from "../config/load.js";
-import { parseSource } from "../config/source-document.js";
+import { configHint, policySets, type LoadedConfig } from "../config/load.js";
 import { isVmmschedError, messageOf } from "../errors.js";
 import type { Log } from "../log.js";
 import {
@@ -19,6 +18,7 @@ import { writeFailure } from "../record/failure-record.js";
 import { Recorder } from "./recorder.js";
 import { join } from "node:path";
 import { Supervisor } from "../policies/supervisor.js";
+import type { HostBuffers } from "../snapshot/host-columns.js";
 import { changedAtStartOnly } from "./config-change.js";
 import { ConfigWatch } from "./config-watch.js";
 import type { ControlThreadData, CycleThreadCalls } from "./control-messages.js";
@@ -51,17 +51,19 @@ export class ControlPlane {
   #changes: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly data: ControlThreadData,
+    private readonly data: Omit<ControlThreadData, "configFile">,
+    config: LoadedConfig,
+    host: HostBuffers,
     private readonly cycle: ThreadLink<CycleThreadCalls>,
     private readonly log: Log,
   ) {
-    this.#config = checkConfig(parseSource(data.configFile, data.configText, "ERR_CONFIG_INVALID"));
-    const slowness = Math.max(1, this.#config.values.policyDeadlineMs / usualDeadlineMs);
-    const { policyMemoryMb: memoryMb } = this.#config.values;
+    this.#config = config;
+    const { maxTasks: capacity, policyDeadlineMs, policyMemoryMb: memoryMb } = config.values;
+    const slowness = Math.max(1, policyDeadlineMs / usualDeadlineMs);
     const loadMs = patience.loadMs * slowness;
     this.#profiles = new ProfileAdmission(cycle, { loadMs, memoryMb }, log);
     this.#supervisor = new Supervisor({
-      settings: { host: data.host, capacity: data.capacity, memoryMb },
+      settings: { host, capacity, memoryMb },
       log,
       hangMs: patience.hangMs * slowness,
       times: { loadMs, stateMs: patience.stateMs * slowness },
@@ -72,7 +74,7 @@ export class ControlPlane {
       },
     });
     this.recorder = new Recorder({
-      start: { ...this.#recordFacts(), capacity: data.capacity },
+      start: { ...this.#recordFacts(), capacity },
       capture: (on) => cycle.tell("capture", [on]),
       running: () => this.#supervisor.threads,
       state: (policy) => this.#supervisor.state(policy),
@@ -98,9 +100,9 @@ export class ControlPlane {
     return this.#profiles;
   }
 
-  /** Throws what is wrong with the configuration, its directories or the plugins that it names. */
+  /** Throws what is wrong with the configured directories or the plugins that the configuration names. */
   async open(): Promise<void> {
-    const { values } = this.#config;
+    const { values, source } = this.#config;
     this.#staging = openStaging(values.runtimeDirectory);
     this.#library = new PluginLibrary({
       directories: this.#searchPath(),
@@ -120,7 +122,7 @@ export class ControlPlane {
     };
     this.#server = await openControlServer(values.runtimeDirectory, calls, this.log);
     await this.#follow(wanted);
-    this.#configWatch = new ConfigWatch(this.data.configFile, this.data.configText, {
+    this.#configWatch = new ConfigWatch(source.file, source.text, {
       changed: (config) => void this.change(() => this.#configChanged(config)),
       refused: (error) => {
         this.log.error({ event: "config-refused", error: error.message }, "the configuration before goes on");

@@ -1,0 +1,21 @@
+import type { Config, DriverName } from "../config/schema.js";
+import type { Hypervisor } from "../hypervisor.js";
+
+/** Guests that have just been started are not yet what they will be. */
+export const simulatedHeadStartNs = 1e9;
+
+/** Loads a driver; returns what connects to its hypervisor. */
+export async function loadDriver(
+  driver: DriverName,
+  { simulatedDomains }: Pick<Config, "simulatedDomains">,
+): Promise<() => Hypervisor> {
+  if (driver === "xen") return (await import("../../native/xen/index.js")).openXen;
+  const { createSimulatedHost, preparedDomains, runInRealTime, SimulatedHypervisor } =
+    await import("../../native/simulated/index.js");
+  return () => {
+    const host = createSimulatedHost({ domains: simulatedDomains.map((name) => preparedDomains[name]) });
+    host.advance(simulatedHeadStartNs);
+    runInRealTime(host);
+    return new SimulatedHypervisor(host);
+  };
+}
