@@ -1,3 +1,5 @@
+// First: the decorators of what follows use it while they are loaded.
+import "reflect-metadata/lite";
 import { DemoGuests } from "../../native/simulated/index.js";
 import { demoHost } from "../cli/demo-host.js";
 import { checkConfig } from "../config/load.js";

@@ -1,3 +1,5 @@
+// First: the decorators of what follows use it while they are loaded.
+import "reflect-metadata/lite";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

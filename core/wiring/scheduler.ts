@@ -1,3 +1,5 @@
+// First: the decorators of what follows use it while they are loaded.
+import "reflect-metadata/lite";
 import type { Scheduler } from "../cli/composition.js";
 import { hostClock } from "../clock.js";
 import type { ControlLink } from "../control/control-link.js";

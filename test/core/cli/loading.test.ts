@@ -23,7 +23,8 @@ function imported(...args: string[]): { packages: readonly string[]; rooms: read
   const found = (pattern: RegExp) => [...new Set(urls.flatMap((url) => pattern.exec(url)?.[1] ?? []))].sort();
   return {
     packages: found(/\/node_modules\/((?:@[^/]+\/)?[^/]+)/),
-    rooms: found(/\/dist\/((?:core\/[^/]+|native\/[^/]+))\//),
+    // Where things lie is no load.
+    rooms: found(/\/dist\/((?:core\/[^/]+|native\/[^/]+))\/(?!places\.js$)/),
   };
 }
 
