@@ -8,8 +8,9 @@ interface Case {
   readonly said: RegExp;
 }
 
-/** How long those may take to load that are expected to hang, and the others. */
+/** How long those may take to load and to answer that are expected to hang, and the others, however busy the computer is. */
 const impatientMs = 2_000;
+const impatientAnswerMs = 500;
 const patientMs = 20_000;
 
 const inDecide = (body: string, reason = "bad") => `let n = 0; const keep = [];\n${holdAll(reason, body)}`;
@@ -196,9 +197,8 @@ describe("a policy that fails harms only itself", function () {
 
   for (const { name, code, said } of refused)
     it(`${name}: refused, the version before goes on`, async () => {
-      await using host = new PolicyHost({
-        loadMs: said.source.includes("did not come to an end") ? impatientMs : patientMs,
-      });
+      const loadMs = said.source.includes("did not come to an end") ? impatientMs : patientMs;
+      await using host = new PolicyHost({ loadMs }, patientMs);
       await host.supervisor.want([host.spec("bad", sound)]);
       await host.cycle.ticks();
       await host.supervisor.want([host.spec("bad", code)]);
@@ -213,7 +213,8 @@ describe("a policy that fails harms only itself", function () {
 
   for (const { name, code, said } of failing)
     it(`${name}: the version before is live again`, async () => {
-      await using host = new PolicyHost({ provenAfter: 100, stateMs: 500 });
+      const hangMs = said.source.includes("answering") ? impatientAnswerMs : patientMs;
+      await using host = new PolicyHost({ provenAfter: 100, stateMs: 500 }, hangMs);
       const before = host.spec("bad", sound);
       await host.supervisor.want([before]);
       await host.nextTicks(150);
