@@ -1,21 +1,23 @@
 import {
-  othersFirst,
   AddressSpace,
+  isVmmschedError,
   VmmschedError,
   walk,
-  type Capability,
   type Domain,
-  type GuestDescription,
   type GuestKernel,
 } from "vmmsched/plugin-api";
-import { Btf } from "./btf.js";
-import { readCpus, requireSymbol, wantedSymbols, type LinuxFacts } from "./facts.js";
-import { findSymbols, type Symbols } from "./kallsyms.js";
-import { kernelRoots, readKernelImage, type KernelImage, type KernelRoot } from "./kernel-image.js";
-import { KnownKernels, type KnownKernel } from "./known-kernels.js";
-import { resolveLayout } from "./layout.js";
+import { capabilities, obstacle } from "./capabilities.js";
+import { checkLayout } from "./checks.js";
+import { readCpus, requireSymbol, type LinuxFacts } from "./facts.js";
+import { findings } from "./findings.js";
+import type { Symbols } from "./kallsyms.js";
+import { kernelRoots, readKernelImage, type KernelRoot } from "./kernel-image.js";
+import { KnownKernels, type FoundKernel, type KnownKernel } from "./known-kernels.js";
+import { latestKernel } from "./latest-kernel.js";
 import { LinuxKernel } from "./linux-kernel.js";
+import { study } from "./study.js";
 import { readVmcoreinfo, type Vmcoreinfo } from "./vmcoreinfo.js";
+import { kernelsInRam } from "./vmcoreinfo-search.js";
 import { wakeByCallSingle } from "./wake-by-call-single.js";
 import { wakeByIrqWork } from "./wake-by-irq-work.js";
 import type { WakeUp } from "./wake-up.js";
@@ -23,46 +25,39 @@ import type { WakeUp } from "./wake-up.js";
 const knownKernels = new KnownKernels();
 
 /**
- * Recognises a Linux kernel in a running domain and configures itself from it alone: page table of a vCPU -> kernel
- * image -> kallsyms -> BTF -> layouts, with VMCOREINFO as the witness. Undefined when no vCPU runs a Linux kernel.
+ * Recognises a Linux kernel in a domain and configures itself from it alone: page table of a vCPU -> kernel image ->
+ * kallsyms -> BTF -> layouts, with VMCOREINFO as the witness. An image without registers is searched for VMCOREINFO, which
+ * leads to the kernel's own page table. Undefined when there is no Linux kernel.
  */
 export async function attach(domain: Domain): Promise<GuestKernel | undefined> {
   for (const root of kernelRoots(domain.vcpus())) {
-    const known = knownKernels.recognise(domain, root);
-    if (known !== undefined)
-      return assemble(domain, root, known, "kernel known from another domain by its build id");
-    const image = await readKernelImage(domain.memory, root);
-    if (image?.bytes.includes("Linux version ") !== true) continue;
-    const kernel = await study(image);
-    const evidence = "kallsyms and BTF in the kernel image that a vCPU's page table maps";
-    const attached = assemble(domain, root, kernel, evidence);
-    if (kernel.buildId !== "" && knownKernels.recognise(domain, root) === undefined) knownKernels.add(kernel);
-    return attached;
+    const found = await recognise(domain, root, "that a vCPU's page table maps");
+    if (found !== undefined) return assemble(domain, found);
   }
-  return undefined;
+  // What runs shows in a vCPU's page table: RAM that is merely left over is believed only where nothing runs any more.
+  if (domain.readOnly === undefined || domain.frameRanges === undefined) return undefined;
+  const left: FoundKernel[] = [];
+  for (const root of await kernelsInRam(domain)) {
+    const found = await recognise(domain, root, "that VMCOREINFO in RAM leads to");
+    if (found !== undefined) left.push(found);
+  }
+  const latest = latestKernel(domain, left);
+  return latest && assemble(domain, latest);
 }
 
-/** Learns a build from its image; where VMCOREINFO names no build, the build id stays empty. */
-async function study(image: KernelImage): Promise<KnownKernel> {
-  const symbols = await findSymbols(image, wantedSymbols);
-  const start = requireSymbol(symbols, "__start_BTF");
-  const blob = image.slice(start, requireSymbol(symbols, "__stop_BTF") - start);
-  if (blob === undefined)
-    throw new VmmschedError("ERR_GUEST_UNSUPPORTED", "the kernel's BTF is not in memory");
-  const btf = new Btf(blob);
-  await othersFirst();
-  const space = new AddressSpace(image.memory, image.paging, image.root);
-  return {
-    buildId: readVmcoreinfo(space, symbols)?.get("BUILD-ID") ?? "",
-    symbols,
-    layout: resolveLayout(btf),
-    systemRunning: btf.enumerator("system_states", "SYSTEM_RUNNING") ?? 0,
-    release: (btf.member("uts_namespace", "name.release")?.bitOffset ?? 0) / 8,
-  };
+/** The kernel that `root` maps; undefined where it maps none. */
+async function recognise(domain: Domain, root: KernelRoot, how: string): Promise<FoundKernel | undefined> {
+  const known = knownKernels.recognise(domain, root);
+  if (known !== undefined)
+    return { root, kernel: known, evidence: ["kernel known from another domain by its build id"] };
+  const image = await readKernelImage(domain.memory, root);
+  if (image?.bytes.includes("Linux version ") !== true) return undefined;
+  const kernel = await study(image);
+  return { root, kernel, evidence: [`kallsyms and BTF in the kernel image ${how}`] };
 }
 
-function assemble(domain: Domain, root: KernelRoot, kernel: KnownKernel, evidence: string): GuestKernel {
-  const { symbols, layout } = kernel;
+function assemble(domain: Domain, { root, kernel, evidence }: FoundKernel): GuestKernel {
+  const { symbols, layout, members } = kernel;
   const space = permanentSpace(domain, root, symbols);
   requireRunning(space, kernel);
   const vmcoreinfo = witness(space, symbols);
@@ -70,11 +65,28 @@ function assemble(domain: Domain, root: KernelRoot, kernel: KnownKernel, evidenc
     space,
     symbols,
     layout,
-    cpus: readCpus(space, symbols),
+    cpus: readCpus(space, symbols, kernel.apicIdBytes),
     initTask: requireSymbol(symbols, "init_task"),
   };
-  const wakeUp = chooseWakeUp(domain, facts);
-  return new LinuxKernel(describe(facts, kernel, evidence, vmcoreinfo, wakeUp), facts, wakeUp);
+  const checked = checkLayout(facts);
+  const chosen = wakeUpOrReason(domain, facts);
+  const wakeUp = obstacle({ domain, facts, members, checked, wakeUp: chosen }) ?? chosen;
+  if (kernel.buildId !== "" && knownKernels.recognise(domain, root) === undefined) knownKernels.add(kernel);
+  const description = {
+    os: "linux",
+    version: space.cstring(requireSymbol(symbols, "init_uts_ns"), kernel.release, 65),
+    ...(kernel.buildId === "" ? {} : { buildId: kernel.buildId }),
+    evidence: [
+      ...evidence,
+      space.paging.name,
+      vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext",
+    ],
+    capabilities: capabilities(wakeUp),
+  };
+  return new LinuxKernel(description, facts, {
+    wakeUp: typeof wakeUp === "string" ? undefined : wakeUp,
+    findings: () => findings(facts, members, checked, vmcoreinfo?.has("SYMBOL(_stext)") === true),
+  });
 }
 
 /** The process whose page table led us here will exit one day: from now on through the kernel's own, init_top_pgt. */
@@ -110,32 +122,17 @@ function witness(space: AddressSpace, symbols: Symbols): Vmcoreinfo | undefined 
   return vmcoreinfo;
 }
 
+/** A kernel that lacks what its way to be woken needs can still be looked at. */
+function wakeUpOrReason(domain: Domain, facts: LinuxFacts): WakeUp | string {
+  try {
+    return chooseWakeUp(domain, facts);
+  } catch (error) {
+    if (isVmmschedError(error, "ERR_GUEST_UNSUPPORTED")) return error.message;
+    throw error;
+  }
+}
+
 /** Xen PV takes no injected interrupt. */
 function chooseWakeUp(domain: Domain, facts: LinuxFacts): WakeUp {
   return domain.info.kind === "pv" ? wakeByIrqWork(facts, domain) : wakeByCallSingle(facts);
-}
-
-function describe(
-  { space, symbols }: LinuxFacts,
-  { buildId, release }: KnownKernel,
-  evidence: string,
-  vmcoreinfo: Vmcoreinfo | undefined,
-  wakeUp: WakeUp,
-): GuestDescription {
-  const can = (how: string): Capability => ({ can: true, how });
-  return {
-    os: "linux",
-    version: space.cstring(requireSymbol(symbols, "init_uts_ns"), release, 65),
-    ...(buildId === "" ? {} : { buildId }),
-    evidence: [
-      evidence,
-      space.paging.name,
-      vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext",
-    ],
-    capabilities: {
-      hold: can("the freezer trap (JOBCTL_TRAP_FREEZE)"),
-      release: can(wakeUp.how),
-      priority: { can: false, why: "this version reads priorities and does not change them" },
-    },
-  };
 }

@@ -1,0 +1,1 @@
+export { ImageHypervisor, type ImageOptions } from "./image-hypervisor.js";
