@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { container as root, type DependencyContainer } from "tsyringe";
+import { ImageHypervisor } from "../native/image/index.js";
 import {
   createSimulatedHost,
   DemoGuests,
@@ -180,8 +181,8 @@ const composition: Composition = {
     }
   },
 
-  async observe(config, driver) {
-    const hypervisor = openHypervisor(driver);
+  async observe(config, at) {
+    const hypervisor = typeof at === "string" ? openHypervisor(at) : new ImageHypervisor(at.image, at);
     return (await composeHere({ hypervisor, clock: hostClock, log: silentLog }, config)).resolve(
       HostObserver,
     );

@@ -15,8 +15,8 @@ export interface Composition {
    * but pauses and writes nothing.
    */
   scheduler(config: LoadedConfig, options: { readonly dryRun: boolean }): Promise<Scheduler>;
-  /** Looks at the host through `driver` without ever writing to it. */
-  observe(config: LoadedConfig, driver: DriverName): Promise<Observer>;
+  /** Looks at a host, through a driver or in an image of memory, without ever writing to it. */
+  observe(config: LoadedConfig, at: DriverName | ImageSource): Promise<Observer>;
   doctor(): Promise<readonly Check[]>;
   /** A simulated host with a scheduler on it. */
   demoHost(): Promise<DemoHost>;
@@ -42,6 +42,13 @@ export interface Scheduler {
   stop(mode: "graceful" | "fast"): Promise<void>;
   /** Resolves when the cycle has ended by a stop; rejects when it ended by an error. */
   readonly ended: Promise<void>;
+}
+
+/** A file that holds a machine's memory. */
+export interface ImageSource {
+  readonly image: string;
+  /** Of raw RAM: how many bytes lie below the hole for devices. */
+  readonly splitBytes?: number;
 }
 
 export interface Observer extends Disposable {

@@ -116,7 +116,8 @@ export class Btf {
       const entry = at + 12 + 12 * i;
       const variable = this.bytes.readUInt32LE(entry);
       if (this.#kind(variable) !== kind.variable) continue;
-      if (this.#string(this.bytes.readUInt32LE(this.#at(variable))) === name) return this.bytes.readUInt32LE(entry + 8);
+      if (this.#string(this.bytes.readUInt32LE(this.#at(variable))) === name)
+        return this.bytes.readUInt32LE(entry + 8);
     }
     return undefined;
   }

@@ -20,7 +20,8 @@ const checks: readonly Check[] = [
   {
     keys: ["task.comm"],
     claim: "init_task is called swapper",
-    holds: ({ space, layout, initTask }) => space.cstring(initTask, layout.task.comm, 16).startsWith("swapper"),
+    holds: ({ space, layout, initTask }) =>
+      space.cstring(initTask, layout.task.comm, 16).startsWith("swapper"),
   },
   {
     keys: ["task.tasks", "task.pid", "task.tgid"],
@@ -34,7 +35,8 @@ const checks: readonly Check[] = [
     keys: ["task.flags"],
     claim: "init_task is a kernel thread, process 1 is none",
     holds: ({ space, layout, initTask }, init) =>
-      (space.u32(initTask, layout.task.flags) & PF_KTHREAD) !== 0 && (space.u32(init, layout.task.flags) & PF_KTHREAD) === 0,
+      (space.u32(initTask, layout.task.flags) & PF_KTHREAD) !== 0 &&
+      (space.u32(init, layout.task.flags) & PF_KTHREAD) === 0,
   },
   {
     keys: ["task.staticPrio"],
@@ -55,13 +57,15 @@ const checks: readonly Check[] = [
   {
     keys: ["task.stack"],
     claim: "the stack of process 1 ends with STACK_END_MAGIC",
-    holds: ({ space, layout }, init) => space.u32(space.pointer(init, layout.task.stack), 0) === STACK_END_MAGIC,
+    holds: ({ space, layout }, init) =>
+      space.u32(space.pointer(init, layout.task.stack), 0) === STACK_END_MAGIC,
   },
   {
     keys: ["task.savedStackPointer"],
     claim: "the saved stack pointer of process 1 lies in its stack",
     holds: ({ space, layout }, init) => {
-      const used = space.pointer(init, layout.task.savedStackPointer) - space.pointer(init, layout.task.stack);
+      const used =
+        space.pointer(init, layout.task.savedStackPointer) - space.pointer(init, layout.task.stack);
       return used > 0 && used < mostStackBytes;
     },
   },

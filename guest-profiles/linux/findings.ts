@@ -36,9 +36,17 @@ function symbolFinding(name: string, address: number | undefined, proof: string 
     : { name, found, certainty: "confirmed", because: proof };
 }
 
-function memberFinding({ name, path, bitOffset, purpose }: ProbedMember, check: Checked | undefined): Finding {
+function memberFinding(
+  { name, path, bitOffset, purpose }: ProbedMember,
+  check: Checked | undefined,
+): Finding {
   if (path === undefined || bitOffset === undefined)
-    return { name, found: "none", certainty: "absent", because: `BTF has no such member; needed for ${purpose}` };
+    return {
+      name,
+      found: "none",
+      certainty: "absent",
+      because: `BTF has no such member; needed for ${purpose}`,
+    };
   const bits = bitOffset % 8 === 0 ? "" : `, bit ${bitOffset % 8}`;
   const found = `${Math.floor(bitOffset / 8)}${bits} (${path})`;
   if (check === undefined) return { name, found, certainty: "read", because: "BTF" };

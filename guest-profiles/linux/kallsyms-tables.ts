@@ -89,7 +89,8 @@ function tableStart(bytes: Buffer, zeroToken: number): number {
 function locateNames(bytes: Buffer, table: TokenTable): { symbolCount: number; names: number } | undefined {
   for (let at = table.at - 16; at >= 0; at -= 8) {
     const symbolCount = bytes.readUInt32LE(at);
-    if (symbolCount < fewestSymbols || symbolCount > mostSymbols || bytes.readUInt32LE(at + 4) !== 0) continue;
+    if (symbolCount < fewestSymbols || symbolCount > mostSymbols || bytes.readUInt32LE(at + 4) !== 0)
+      continue;
     if (namesFit(bytes, at + 8, symbolCount, table.at)) return { symbolCount, names: at + 8 };
   }
   return undefined;
@@ -124,7 +125,8 @@ function locateOffsets(
     const low = bytes.readUInt32LE(base);
     if (bytes.readUInt32LE(base + 4) !== imageHigh || low < imageLow || (low & 0xfff) !== 0) continue;
     const absolutePerCpu = ascending(bytes, offsets, symbolCount);
-    if (absolutePerCpu !== undefined) return { offsets, relativeBase: bytes.readBigUInt64LE(base), absolutePerCpu };
+    if (absolutePerCpu !== undefined)
+      return { offsets, relativeBase: bytes.readBigUInt64LE(base), absolutePerCpu };
   }
   return undefined;
 }

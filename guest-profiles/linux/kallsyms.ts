@@ -27,7 +27,11 @@ export async function findSymbols(bytes: Buffer, wanted: readonly string[]): Pro
 }
 
 /** Expands every name into one buffer and compares hashes first, so that only wanted names become strings. */
-async function lookUp(bytes: Buffer, tables: KallsymsTables, wanted: readonly string[]): Promise<FoundSymbols> {
+async function lookUp(
+  bytes: Buffer,
+  tables: KallsymsTables,
+  wanted: readonly string[],
+): Promise<FoundSymbols> {
   const names = new Set(wanted);
   const hashes = new Set(wanted.map((name) => hashOf(Buffer.from(name, "latin1"), 0, name.length)));
   const symbols = new Map<string, GuestVa>();
@@ -69,7 +73,11 @@ function hashOf(bytes: Buffer, from: number, to: number): number {
 }
 
 /** kallsyms_sym_address(), kernel/kallsyms.c. */
-function symbolAddress(bytes: Buffer, { offsets, relativeBase, absolutePerCpu }: KallsymsTables, index: number): GuestVa {
+function symbolAddress(
+  bytes: Buffer,
+  { offsets, relativeBase, absolutePerCpu }: KallsymsTables,
+  index: number,
+): GuestVa {
   const offset = bytes.readInt32LE(offsets + 4 * index);
   if (!absolutePerCpu) return vaFromBigInt(relativeBase + BigInt(offset >>> 0));
   return vaFromBigInt(offset >= 0 ? BigInt(offset) : relativeBase - 1n - BigInt(offset));

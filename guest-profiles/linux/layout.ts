@@ -106,7 +106,11 @@ export interface ProbedMember {
 
 type Groups = (typeof wanted)[Purpose];
 type AllKeys<Union> = Union extends unknown ? keyof Union : never;
-type GroupsNamed<Name> = Groups extends infer Group ? (Group extends Record<Name & string, infer Found> ? Found : never) : never;
+type GroupsNamed<Name> = Groups extends infer Group
+  ? Group extends Record<Name & string, infer Found>
+    ? Found
+    : never
+  : never;
 type MemberNames<Group> = Group extends { readonly members: infer Members } ? keyof Members : never;
 
 /**
@@ -114,7 +118,7 @@ type MemberNames<Group> = Group extends { readonly members: infer Members } ? ke
  * kernel lacks is NaN: {@link ProbedLayout.members} tells, and nobody edits such a guest.
  */
 export type LinuxLayout = {
-  readonly [Group in AllKeys<Groups>]: { readonly [Name in MemberNames<GroupsNamed<Group>>]: number };
+  readonly [Group in AllKeys<Groups>]: Readonly<Record<MemberNames<GroupsNamed<Group>>, number>>;
 } & {
   readonly [Name in keyof typeof wantedBits]: BitMember;
 } & {
@@ -169,7 +173,12 @@ interface Group {
 
 function probe(
   types: MemberSource,
-  { key, purpose, struct, paths }: { key: string; purpose: Purpose; struct: string; paths: readonly string[] },
+  {
+    key,
+    purpose,
+    struct,
+    paths,
+  }: { key: string; purpose: Purpose; struct: string; paths: readonly string[] },
 ): ProbedMember {
   const name = `${struct}.${paths[0] ?? ""}`;
   for (const path of paths) {

@@ -41,9 +41,13 @@ async function notesInRam(domain: Domain): Promise<readonly Vmcoreinfo[]> {
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   for (const { first, count } of domain.frameRanges?.() ?? []) {
     for (let done = 0; done < count && notes.length < mostNotes; done += framesAtOnce) {
-      const frames = Array.from({ length: Math.min(framesAtOnce, count - done) }, (_, i) => (first + done + i) as Frame);
+      const frames = Array.from(
+        { length: Math.min(framesAtOnce, count - done) },
+        (_, i) => (first + done + i) as Frame,
+      );
       const length = frames.length * pageBytes;
-      if (domain.memory.readFrames(frames, bytes.subarray(0, length)) > 0) collect(bytes.subarray(0, length), words, notes);
+      if (domain.memory.readFrames(frames, bytes.subarray(0, length)) > 0)
+        collect(bytes.subarray(0, length), words, notes);
       await othersFirst();
     }
   }
@@ -55,7 +59,8 @@ function collect(bytes: Buffer, words: Int32Array, notes: Vmcoreinfo[]): void {
   for (let page = 0; page < bytes.length; page += pageBytes) {
     for (const beginning of beginnings) {
       const at = page + beginning;
-      if (words[at / 4] !== firstWord || !bytes.subarray(at, at + firstLine.length).equals(firstLine)) continue;
+      if (words[at / 4] !== firstWord || !bytes.subarray(at, at + firstLine.length).equals(firstLine))
+        continue;
       const end = bytes.indexOf(0, at);
       const limit = page + pageBytes;
       notes.push(parseVmcoreinfo(bytes.toString("latin1", at, end < 0 || end > limit ? limit : end)));

@@ -53,12 +53,22 @@ export function readElf(file: ImageFile): ElfFile {
   const machine = header.readUInt16LE(18);
   const type = header.readUInt16LE(16);
   if (header[4] !== class64 || header[5] !== littleEndian || machine !== EM_X86_64)
-    throw invalidImage(file.path, `an ELF file of class ${String(header[4])} for machine ${machine}, not of x86-64`);
-  if (type !== ET_CORE) throw invalidImage(file.path, `an ELF file of type ${type}, not a core file (${ET_CORE})`);
+    throw invalidImage(
+      file.path,
+      `an ELF file of class ${String(header[4])} for machine ${machine}, not of x86-64`,
+    );
+  if (type !== ET_CORE)
+    throw invalidImage(file.path, `an ELF file of type ${type}, not a core file (${ET_CORE})`);
   const sections = readSections(file, header);
   const counted = header.readUInt16LE(56);
   const count = counted === PN_XNUM ? (sections[0]?.info ?? counted) : counted;
-  const table = records(file, offset64(header, 32), count, programHeaderBytes, "the table of program headers");
+  const table = records(
+    file,
+    offset64(header, 32),
+    count,
+    programHeaderBytes,
+    "the table of program headers",
+  );
   return {
     sections,
     programHeaders: table.map((entry) => ({
@@ -112,7 +122,13 @@ function readSections(file: ImageFile, header: Buffer): readonly (Section & { in
   });
 }
 
-function records(file: ImageFile, from: number, count: number, bytes: number, what: string): readonly Buffer[] {
+function records(
+  file: ImageFile,
+  from: number,
+  count: number,
+  bytes: number,
+  what: string,
+): readonly Buffer[] {
   if (count > mostRecords) throw invalidImage(file.path, `${what} has ${count} entries`);
   const table = file.slice(from, count * bytes, what);
   return Array.from({ length: count }, (_, i) => table.subarray(i * bytes, (i + 1) * bytes));

@@ -54,7 +54,8 @@ export class ImageHypervisor implements Hypervisor {
   }
 
   open(id: DomainId): Domain {
-    if (id !== onlyId) throw new VmmschedError("ERR_DOMAIN_GONE", `no domain ${id} in an image`, { domain: id });
+    if (id !== onlyId)
+      throw new VmmschedError("ERR_DOMAIN_GONE", `no domain ${id} in an image`, { domain: id });
     return new ImageDomain(this.#info, this.#image, new ImageMemory(this.#file, this.#image.segments));
   }
 

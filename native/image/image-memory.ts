@@ -44,7 +44,8 @@ export class ImageMemory implements PhysicalMemory {
     for (let from = 0; from < frames.length;) {
       const position = this.#position(frames[from] ?? -1);
       let to = from + 1;
-      while (to < frames.length && this.#position(frames[to] ?? -1) === position + (to - from) * pageBytes) to++;
+      while (to < frames.length && this.#position(frames[to] ?? -1) === position + (to - from) * pageBytes)
+        to++;
       const bytes = into.subarray(from * pageBytes, to * pageBytes);
       if (position >= 0 && this.file.fill(position, bytes)) count += to - from;
       else if (position >= 0 && to - from > 1) count += this.#oneByOne(position, bytes);
@@ -88,7 +89,8 @@ export class ImageMemory implements PhysicalMemory {
       const middle = (low + high) >>> 1;
       const segment = this.#segments[middle];
       if (segment === undefined || segment.first > frame) high = middle;
-      else if (frame < segment.first + segment.count) return segment.position + (frame - segment.first) * pageBytes;
+      else if (frame < segment.first + segment.count)
+        return segment.position + (frame - segment.first) * pageBytes;
       else low = middle + 1;
     }
     return -1;

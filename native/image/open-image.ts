@@ -18,6 +18,7 @@ const magicBytes = 16;
 export function openImage(file: ImageFile, splitBytes: number | undefined): Image {
   if (isElf(file)) return readQemuCore(file, readElf(file));
   const start = file.slice(0, magicBytes, "an image").toString("latin1");
-  for (const [magic, what] of others) if (start.startsWith(magic)) throw invalidImage(file.path, `this is ${what}`);
+  for (const [magic, what] of others)
+    if (start.startsWith(magic)) throw invalidImage(file.path, `this is ${what}`);
   return readRawImage(file, splitBytes);
 }
