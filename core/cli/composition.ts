@@ -4,6 +4,7 @@ import type { DriverName } from "../config/schema.js";
 import type { LoadedPolicy } from "../record/replay.js";
 import type { DemoHost } from "./demo-host.js";
 import type { HostReport } from "./host-report.js";
+import type { ProfileReport } from "./profile-report.js";
 
 /** What the commands need of the rest of the program; core/main.ts puts it together from concrete classes. */
 export interface Composition {
@@ -53,6 +54,8 @@ export interface ImageSource {
 
 export interface Observer extends Disposable {
   look(): Promise<HostReport>;
+  /** What the guest profiles found in each domain. */
+  profiles(): Promise<ProfileReport>;
 }
 
 /** Something that vmmsched needs of this machine. */

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
-import { VmmschedError } from "../errors.js";
 import { count, type CommandBuilder } from "./command.js";
 import { placeOf, withPlaceOptions, type PlaceOptions } from "./image-options.js";
-import type { DomainReport, HostReport } from "./host-report.js";
 import { processTable } from "./process-table.js";
 import { jsonLine } from "./terminal.js";
+import { wantedDomains } from "./wanted-domains.js";
 
 const examples = `
 Examples:
@@ -37,25 +36,9 @@ export const psCommand: CommandBuilder = (composition, terminal) =>
       using observer = await composition.observe(config, placeOf(options, config.values.driver));
       for (let look = 0; look < options.count; look++) {
         if (look > 0) await sleep(options.every);
-        const report = only(wanted, await observer.look());
+        const seen = await observer.look();
+        const report = { ...seen, domains: wantedDomains(wanted, seen.domains) };
         if (options.json) terminal.stdout(`${jsonLine(report)}\n`);
         else terminal.stdout(`${look > 0 ? "\n" : ""}${processTable(report)}`);
       }
     });
-
-function only(wanted: readonly string[], report: HostReport): HostReport {
-  if (wanted.length === 0) return report;
-  const names = (domain: DomainReport) => [domain.name, String(domain.id), domain.uuid];
-  const missing = wanted.filter((name) => !report.domains.some((domain) => names(domain).includes(name)));
-  if (missing.length > 0) {
-    const known = report.domains.map((domain) => domain.name).join(", ");
-    throw new VmmschedError(
-      "ERR_DOMAIN_GONE",
-      `there is no domain ${missing.join(", ")}; domains now: ${known || "none"}`,
-    );
-  }
-  return {
-    ...report,
-    domains: report.domains.filter((domain) => names(domain).some((name) => wanted.includes(name))),
-  };
-}

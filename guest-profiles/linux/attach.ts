@@ -85,7 +85,7 @@ function assemble(domain: Domain, { root, kernel, evidence }: FoundKernel): Gues
   };
   return new LinuxKernel(description, facts, {
     wakeUp: typeof wakeUp === "string" ? undefined : wakeUp,
-    findings: () => findings(facts, members, checked, vmcoreinfo?.has("SYMBOL(_stext)") === true),
+    findings: () => findings(facts, kernel, checked, vmcoreinfo?.has("SYMBOL(_stext)") === true),
   });
 }
 

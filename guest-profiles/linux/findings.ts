@@ -1,6 +1,7 @@
 import { formatVa, type Finding, type GuestFindings } from "vmmsched/plugin-api";
 import type { Checked } from "./checks.js";
 import { wantedSymbols, type LinuxFacts, type SymbolName } from "./facts.js";
+import type { KnownKernel } from "./known-kernels.js";
 import type { ProbedMember } from "./layout.js";
 
 /** Symbols that something in memory bears out: nobody attaches to a kernel where it does not. */
@@ -14,23 +15,37 @@ const confirmed: Partial<Record<SymbolName, string>> = {
 
 /** What was found in a guest, and what each finding rests on. */
 export function findings(
-  { space, symbols }: LinuxFacts,
-  members: readonly ProbedMember[],
+  { space, symbols, layout }: LinuxFacts,
+  { members, apicIdBytes }: Pick<KnownKernel, "members" | "apicIdBytes">,
   checked: ReadonlyMap<string, Checked>,
   witnessed: boolean,
 ): GuestFindings {
   const bearsOut = witnessed ? { ...confirmed, _stext: "VMCOREINFO has the same address" } : confirmed;
+  const remarks: Readonly<Record<string, string>> = {
+    x86_cpu_to_apicid: apicIdBytes === undefined ? ", of unknown size" : `, ${apicIdBytes} bytes`,
+    "sighand.siglock":
+      layout.siglockOwner === undefined
+        ? ", a spinning lock"
+        : `, a sleeping lock, owner at ${layout.siglockOwner}`,
+  };
   return {
     paging: `${space.paging.name}, page table in frame 0x${space.root.toString(16)}`,
-    symbols: wantedSymbols.map((name) => symbolFinding(name, symbols.get(name), bearsOut[name])),
-    members: members.map((member) => memberFinding(member, checked.get(member.key))),
+    symbols: wantedSymbols.map((name) =>
+      symbolFinding(name, symbols.get(name), bearsOut[name], remarks[name]),
+    ),
+    members: members.map((member) => memberFinding(member, checked.get(member.key), remarks[member.key])),
   };
 }
 
-function symbolFinding(name: string, address: number | undefined, proof: string | undefined): Finding {
+function symbolFinding(
+  name: string,
+  address: number | undefined,
+  proof: string | undefined,
+  remark = "",
+): Finding {
   if (address === undefined)
     return { name, found: "none", certainty: "absent", because: "kallsyms has no such symbol" };
-  const found = address < 0 ? formatVa(address) : `per-CPU 0x${address.toString(16)}`;
+  const found = `${address < 0 ? formatVa(address) : `per-CPU 0x${address.toString(16)}`}${remark}`;
   return proof === undefined
     ? { name, found, certainty: "read", because: "kallsyms" }
     : { name, found, certainty: "confirmed", because: proof };
@@ -39,6 +54,7 @@ function symbolFinding(name: string, address: number | undefined, proof: string 
 function memberFinding(
   { name, path, bitOffset, purpose }: ProbedMember,
   check: Checked | undefined,
+  remark = "",
 ): Finding {
   if (path === undefined || bitOffset === undefined)
     return {
@@ -48,7 +64,7 @@ function memberFinding(
       because: `BTF has no such member; needed for ${purpose}`,
     };
   const bits = bitOffset % 8 === 0 ? "" : `, bit ${bitOffset % 8}`;
-  const found = `${Math.floor(bitOffset / 8)}${bits} (${path})`;
+  const found = `${Math.floor(bitOffset / 8)}${bits} (${path})${remark}`;
   if (check === undefined) return { name, found, certainty: "read", because: "BTF" };
   return check.holds
     ? { name, found, certainty: "confirmed", because: check.claim }

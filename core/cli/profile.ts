@@ -1,0 +1,12 @@
+import { Command } from "commander";
+import type { CommandBuilder } from "./command.js";
+import { showCommand } from "./profile/show.js";
+
+const builders: readonly CommandBuilder[] = [showCommand];
+
+/** `vmmsched profile`: what guest profiles know of guests. */
+export const profileCommand: CommandBuilder = (composition, terminal, finish) => {
+  const command = new Command("profile").description("Show what guest profiles find in guests");
+  for (const builder of builders) command.addCommand(builder(composition, terminal, finish));
+  return command;
+};
