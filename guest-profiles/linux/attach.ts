@@ -7,13 +7,14 @@ import {
   type GuestKernel,
 } from "vmmsched/plugin-api";
 import { capabilities, obstacle } from "./capabilities.js";
-import { checkLayout } from "./checks.js";
+import { checkLayout, type Checked } from "./checks.js";
 import { readCpus, requireSymbol, type LinuxFacts } from "./facts.js";
 import { findings } from "./findings.js";
 import type { Symbols } from "./kallsyms.js";
 import { kernelRoots, readKernelImage, type KernelRoot } from "./kernel-image.js";
 import { KnownKernels, type FoundKernel, type KnownKernel } from "./known-kernels.js";
 import { latestKernel } from "./latest-kernel.js";
+import type { ProbedMember } from "./layout.js";
 import { LinuxKernel } from "./linux-kernel.js";
 import { study } from "./study.js";
 import { readVmcoreinfo, type Vmcoreinfo } from "./vmcoreinfo.js";
@@ -35,13 +36,26 @@ export async function attach(domain: Domain): Promise<GuestKernel | undefined> {
     if (found !== undefined) return assemble(domain, found);
   }
   // What runs shows in a vCPU's page table: RAM that is merely left over is believed only where nothing runs any more.
-  if (domain.readOnly === undefined || domain.frameRanges === undefined) return undefined;
-  const left: FoundKernel[] = [];
+  return domain.readOnly === undefined ? undefined : attachToRam(domain);
+}
+
+/** Kernels of earlier boots lie about in RAM, more or less overwritten: what is not whole is passed over. */
+async function attachToRam(domain: Domain): Promise<GuestKernel | undefined> {
+  const whole: FoundKernel[] = [];
+  let failure: VmmschedError | undefined;
   for (const root of await kernelsInRam(domain)) {
-    const found = await recognise(domain, root, "that VMCOREINFO in RAM leads to");
-    if (found !== undefined) left.push(found);
+    try {
+      const found = await recognise(domain, root, "that VMCOREINFO in RAM leads to");
+      if (found === undefined) continue;
+      assemble(domain, found)[Symbol.dispose]();
+      whole.push(found);
+    } catch (error) {
+      if (!isVmmschedError(error)) throw error;
+      failure ??= error;
+    }
   }
-  const latest = latestKernel(domain, left);
+  if (whole.length === 0 && failure !== undefined) throw failure;
+  const latest = latestKernel(domain, whole);
   return latest && assemble(domain, latest);
 }
 
@@ -69,6 +83,7 @@ function assemble(domain: Domain, { root, kernel, evidence }: FoundKernel): Gues
     initTask: requireSymbol(symbols, "init_task"),
   };
   const checked = checkLayout(facts);
+  requireProved(members, checked);
   const chosen = wakeUpOrReason(domain, facts);
   const wakeUp = obstacle({ domain, facts, members, checked, wakeUp: chosen }) ?? chosen;
   if (kernel.buildId !== "" && knownKernels.recognise(domain, root) === undefined) knownKernels.add(kernel);
@@ -108,6 +123,15 @@ function requireRunning(space: AddressSpace, { symbols, systemRunning }: KnownKe
       "ERR_GUEST_NOT_READY",
       `the kernel is in system_state ${String(state)}, not SYSTEM_RUNNING (${String(systemRunning)})`,
     );
+  }
+}
+
+/** What memory contradicts cannot be read, whatever the kernel's tables say. */
+function requireProved(members: readonly ProbedMember[], checked: ReadonlyMap<string, Checked>): void {
+  for (const { key, purpose } of members) {
+    const check = checked.get(key);
+    if (purpose === "reading" && check?.holds === false)
+      throw new VmmschedError("ERR_GUEST_CORRUPT", `it is not so that ${check.claim}`);
   }
 }
 

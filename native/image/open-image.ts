@@ -3,6 +3,7 @@ import { invalidImage, type ImageFile } from "./image-file.js";
 import type { Image } from "./image.js";
 import { readQemuCore } from "./qemu-core.js";
 import { readRawImage } from "./raw-image.js";
+import { isXenCore, readXenCore } from "./xen-core.js";
 
 /** Formats that are known by their first bytes and cannot be read, and what makes one of them that can. */
 const others: readonly (readonly [magic: string, what: string])[] = [
@@ -16,7 +17,10 @@ const magicBytes = 16;
 
 /** Reads what an image file is from its content. Throws ERR_IMAGE_INVALID. */
 export function openImage(file: ImageFile, splitBytes: number | undefined): Image {
-  if (isElf(file)) return readQemuCore(file, readElf(file));
+  if (isElf(file)) {
+    const elf = readElf(file);
+    return isXenCore(elf) ? readXenCore(file, elf) : readQemuCore(file, elf);
+  }
   const start = file.slice(0, magicBytes, "an image").toString("latin1");
   for (const [magic, what] of others)
     if (start.startsWith(magic)) throw invalidImage(file.path, `this is ${what}`);

@@ -1,6 +1,7 @@
 import { pageBytes, type Frame } from "../../core/memory/address.js";
 import { fiveLevelPaging, fourLevelPaging } from "../../core/memory/paging.js";
 import type { VcpuContext } from "../../core/hypervisor.js";
+import { controlBits } from "./control-registers.js";
 import { offset64, readNotes, type ElfFile, type Note } from "./elf.js";
 import { invalidImage, type ImageFile } from "./image-file.js";
 import type { Image } from "./image.js";
@@ -18,11 +19,6 @@ const codeSegment = 0;
 const gsSegment = 4;
 const controlAt = segmentsAt + 10 * segmentBytes;
 const stateBytes = controlAt + 5 * 8;
-
-/** Bits of control registers (Intel SDM vol. 3A, 2.5). */
-const CR0_PG = 2 ** 31;
-const CR4_PAE = 1 << 5;
-const CR4_LA57 = 1 << 12;
 
 /**
  * A core file as QEMU's dump-guest-memory writes it: a segment for each piece of RAM at its physical address, and the
@@ -60,14 +56,13 @@ export function readQemuCore(file: ImageFile, elf: ElfFile): Image {
 function vcpuOf({ content }: Note, id: number): readonly VcpuContext[] {
   if (content.length < stateBytes || content.readUInt32LE(0) !== stateVersion) return [];
   const control = (register: number) => offset64(content, controlAt + 8 * register);
-  const cr4 = control(4);
-  if (control(0) % 2 ** 32 < CR0_PG || (cr4 & CR4_PAE) === 0) return [];
+  if (!controlBits.paged(control(0), control(4))) return [];
   const segment = (index: number) => segmentsAt + segmentBytes * index;
   return [
     {
       id,
       root: Math.floor(control(3) / pageBytes) as Frame,
-      paging: (cr4 & CR4_LA57) === 0 ? fourLevelPaging : fiveLevelPaging,
+      paging: controlBits.fiveLevel(control(4)) ? fiveLevelPaging : fourLevelPaging,
       userMode: (content.readUInt32LE(segment(codeSegment)) & 3) === 3,
       rip: Number(content.readBigInt64LE(ripAt)),
       gsBase: Number(content.readBigInt64LE(segment(gsSegment) + segmentBaseAt)),

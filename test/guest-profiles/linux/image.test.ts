@@ -40,7 +40,7 @@ describe("the Linux profile on an image of memory", () => {
     ["with symbol tables in the order of 6.4", { kallsyms: "names first" }],
   ];
   for (const [what, spec] of specs) {
-    for (const format of ["raw", "elf"] satisfies ImageFormat[]) {
+    for (const format of ["raw", "elf", "xen"] satisfies ImageFormat[]) {
       it(`lists every thread: ${format}, ${what}`, async () => {
         using view = guest("guest", spec);
         using image = GuestImage.of(view, format);
@@ -52,6 +52,14 @@ describe("the Linux profile on an image of memory", () => {
       });
     }
   }
+
+  it("lists every thread of a PV guest, whose page tables hold machine frames", async () => {
+    using view = guest("guest", { kind: "pv" });
+    using image = GuestImage.of(view, "xen");
+    assert.equal(image.hypervisor.format, "core of Xen, PV");
+    const listed = pids(await attached(image));
+    assert.deepEqual(listed, view.guest.processes().map(({ pid }) => pid));
+  });
 
   it("says that nothing can be held, and stages nothing", async () => {
     using view = guest("guest");
@@ -85,7 +93,7 @@ describe("the Linux profile on an image of memory", () => {
     for (let at = 0, next = 0; next < stale.length && at < ram.length; at += 4096) {
       if (ram.compare(empty, 0, 4096, at, at + 4096) === 0) ram.write(stale[next++] ?? "", at, "latin1");
     }
-    using image = new GuestImage(ram, "raw");
+    using image = new GuestImage(ram);
     const kernel = await attached(image);
     assert.deepEqual(
       pids(kernel),
@@ -94,7 +102,7 @@ describe("the Linux profile on an image of memory", () => {
   });
 
   it("does not recognise RAM without a kernel", async () => {
-    using image = new GuestImage(Buffer.alloc(1 << 20), "raw");
+    using image = new GuestImage(Buffer.alloc(1 << 20));
     assert.equal(await linux.attach(image.domain), undefined);
   });
 

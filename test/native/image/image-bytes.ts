@@ -40,6 +40,65 @@ export function qemuCore(pieces: readonly Piece[], vcpus: readonly VcpuContext[]
   return Buffer.concat([header, notes, ...pieces.map(({ bytes }) => bytes)]);
 }
 
+/** What `xl dump-core` writes of a guest: its pages in the order given, each with its frame. */
+export interface XenDump {
+  readonly pv: boolean;
+  readonly frames: readonly number[];
+  /** As many pages as frames. */
+  readonly pages: Uint8Array;
+  readonly vcpus: readonly VcpuContext[];
+}
+
+/** Names and contents of the sections of a dump; tests may spoil them. */
+export function xenSections({ pv, frames, pages, vcpus }: XenDump): Map<string, Uint8Array> {
+  const header = Buffer.alloc(32);
+  [pv ? 0xf00febed : 0xf00febee, vcpus.length, frames.length, pageBytes].forEach((value, i) =>
+    header.writeBigUInt64LE(BigInt(value), 8 * i),
+  );
+  const note = Buffer.concat([words(4, header.length, 0x2000001), Buffer.from("Xen\0", "latin1"), header]);
+  const entries = pv ? frames.flatMap((frame, pfn) => [pfn, frame]) : frames;
+  const table = Buffer.from(BigUint64Array.from(entries, (value) => BigInt.asUintN(64, BigInt(value))).buffer);
+  return new Map<string, Uint8Array>([
+    [".note.Xen", note],
+    [".xen_prstatus", Buffer.concat(vcpus.map((vcpu) => xenContext(vcpu, pv)))],
+    [pv ? ".xen_p2m" : ".xen_pfn", table],
+    [".xen_pages", pages],
+  ]);
+}
+
+/** An ELF file with these sections and no program headers. */
+export function xenCore(sections: ReadonlyMap<string, Uint8Array>): Buffer {
+  const names = ["", ...sections.keys(), ".shstrtab"];
+  const strings = Buffer.from(names.map((name) => `${name}\0`).join(""), "latin1");
+  const contents = [new Uint8Array(0), ...sections.values(), strings];
+  const header = Buffer.alloc(64);
+  elfHeader(header, 0);
+  header.writeUInt32LE(64, 40);
+  header.writeUInt16LE(names.length, 60);
+  header.writeUInt16LE(names.length - 1, 62);
+  const table = Buffer.alloc(64 * names.length);
+  let position = 64 + table.length;
+  for (const [i, content] of contents.entries()) {
+    table.writeUInt32LE(strings.indexOf(`\0${names[i] ?? ""}\0`, 0, "latin1") + 1, 64 * i);
+    table.writeBigUInt64LE(BigInt(position), 64 * i + 24);
+    table.writeBigUInt64LE(BigInt(content.length), 64 * i + 32);
+    position += content.length;
+  }
+  return Buffer.concat([header, table, ...contents]);
+}
+
+function xenContext({ root, paging, userMode, rip, gsBase }: VcpuContext, pv: boolean): Buffer {
+  const state = Buffer.alloc(5168);
+  state.writeUInt32LE(userMode ? 0 : 4, 512);
+  state.writeBigInt64LE(BigInt(rip), 648);
+  state.writeUInt16LE(userMode ? 0x33 : pv ? 0xe030 : 0x10, 656);
+  [0x80050033, 0, 0, root * pageBytes, paging.name === "5-level" ? 0x1020 : 0x20].forEach((value, i) =>
+    state.writeBigUInt64LE(BigInt(value), 4984 + 8 * i),
+  );
+  state.writeBigInt64LE(BigInt(gsBase), 5152);
+  return state;
+}
+
 function elfHeader(header: Buffer, programHeaders: number): void {
   header.write("\x7fELF\x02\x01\x01", "latin1");
   header.writeUInt16LE(4, 16);

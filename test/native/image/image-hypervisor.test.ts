@@ -5,7 +5,7 @@ import type { Domain } from "../../../core/hypervisor.js";
 import { pageBytes, type Frame } from "../../../core/memory/address.js";
 import { fiveLevelPaging, fourLevelPaging } from "../../../core/memory/paging.js";
 import { ImageHypervisor, type ImageOptions } from "../../../native/image/index.js";
-import { ImageFolder, qemuCore, words } from "./image-bytes.js";
+import { ImageFolder, qemuCore, words, xenCore, xenSections } from "./image-bytes.js";
 
 const pages = 16;
 
@@ -101,6 +101,35 @@ describe("an image of memory", () => {
     );
     hypervisor[Symbol.dispose]();
   });
+
+  it("a core of Xen: frames in any order, by the table; pages without a frame are passed over", () => {
+    const vcpus = [{ id: 0, root: 5 as Frame, paging: fourLevelPaging, userMode: true, rip: 1, gsBase: -8 }];
+    const frames = [9, 8, -1, 100, 101, 102];
+    for (const pv of [true, false]) {
+      const sections = xenSections({ pv, frames, pages: numberedPages(0, frames.length), vcpus });
+      const { domain, hypervisor } = opened(folder.write("guest.core", xenCore(sections)));
+      assert.equal(domain.info.kind, pv ? "pv" : "hvm");
+      assert.deepEqual([9, 8, 100, 102].map((frame) => domain.memory.i32(frame as Frame, 8)), [0, 1, 3, 5]);
+      assert.throws(() => domain.memory.i32(2 as Frame, 0), /ERR_FRAME_UNREADABLE/);
+      assert.deepEqual(domain.vcpus(), vcpus);
+      hypervisor[Symbol.dispose]();
+    }
+  });
+
+  const spoilt: readonly [what: string, change: (sections: Map<string, Uint8Array>) => unknown, message: RegExp][] = [
+    ["without pages", (sections) => sections.delete(".xen_pages"), /without a section .xen_pages/],
+    ["with fewer pages than it says", (sections) => sections.set(".xen_pages", new Uint8Array(4096)), /2 pages by its note, 1/],
+    ["with fewer frames than pages", (sections) => sections.set(".xen_pfn", new Uint8Array(8)), /2 pages by its note, 1/],
+    ["with an empty note", (sections) => sections.set(".note.Xen", new Uint8Array(0)), /without its header note/],
+    ["with another magic", (sections) => sections.get(".note.Xen")?.fill(0, 16, 24), /magic 0x0/],
+  ];
+  for (const [what, change, message] of spoilt) {
+    it(`says what is wrong with a core of Xen ${what}`, () => {
+      const sections = xenSections({ pv: false, frames: [0, 1], pages: numberedPages(0, 2), vcpus: [] });
+      change(sections);
+      refused(xenCore(sections), message);
+    });
+  }
 
   it("bulk reads go across holes and zero what is not there", () => {
     const { domain, hypervisor } = opened(folder.write("guest.elf", core));
