@@ -1,5 +1,12 @@
 import { isVmmschedError, messageOf, VmmschedError } from "../errors.js";
-import type { GuestDescription, GuestFindings, GuestKernel, HeldTask, NotNow, TaskChange } from "../guest-profile.js";
+import type {
+  GuestDescription,
+  GuestFindings,
+  GuestKernel,
+  HeldTask,
+  NotNow,
+  TaskChange,
+} from "../guest-profile.js";
 import type { Domain } from "../hypervisor.js";
 import type { EditTransaction } from "../memory/edit-transaction.js";
 import type { ConfiguredProfile } from "../plugins/configure.js";

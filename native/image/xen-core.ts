@@ -41,12 +41,17 @@ export function readXenCore(file: ImageFile, elf: ElfFile): Image {
     if (found === undefined) throw invalidImage(file.path, `a core file of Xen without a section ${name}`);
     if (found.position + found.bytes > file.bytes) {
       const end = String(found.position + found.bytes);
-      throw invalidImage(file.path, `section ${name} should end at byte ${end}, the file has ${String(file.bytes)}`);
+      throw invalidImage(
+        file.path,
+        `section ${name} should end at byte ${end}, the file has ${String(file.bytes)}`,
+      );
     }
     return found;
   };
   const notes = required(noteSection);
-  const header = readNotes(file, notes.position, notes.bytes).find(({ type }) => type === XEN_ELFNOTE_DUMPCORE_HEADER);
+  const header = readNotes(file, notes.position, notes.bytes).find(
+    ({ type }) => type === XEN_ELFNOTE_DUMPCORE_HEADER,
+  );
   if (header === undefined || header.content.length < 32)
     throw invalidImage(file.path, "a core file of Xen without its header note");
   const magic = offset64(header.content, 0);
@@ -57,12 +62,25 @@ export function readXenCore(file: ImageFile, elf: ElfFile): Image {
   }
   const pv = magic === XC_CORE_MAGIC;
   const pages = required(".xen_pages");
-  const frames = pv ? { table: required(".xen_p2m"), entryBytes: 16, at: 8 } : { table: required(".xen_pfn"), entryBytes: 8, at: 0 };
-  const count = Math.min(pageCount ?? 0, Math.floor(pages.bytes / pageBytes), frames.table.bytes / frames.entryBytes);
+  const frames = pv
+    ? { table: required(".xen_p2m"), entryBytes: 16, at: 8 }
+    : { table: required(".xen_pfn"), entryBytes: 8, at: 0 };
+  const count = Math.min(
+    pageCount ?? 0,
+    Math.floor(pages.bytes / pageBytes),
+    frames.table.bytes / frames.entryBytes,
+  );
   if (count !== pageCount)
-    throw invalidImage(file.path, `${String(pageCount)} pages by its note, ${String(Math.floor(count))} by its sections`);
+    throw invalidImage(
+      file.path,
+      `${String(pageCount)} pages by its note, ${String(Math.floor(count))} by its sections`,
+    );
   const registers = required(".xen_prstatus");
-  const states = file.slice(registers.position, Math.min(registers.bytes, context.bytes * (vcpuCount ?? 0)), "registers");
+  const states = file.slice(
+    registers.position,
+    Math.min(registers.bytes, context.bytes * (vcpuCount ?? 0)),
+    "registers",
+  );
   return {
     format: pv ? "core of Xen, PV" : "core of Xen",
     kind: pv ? "pv" : "hvm",
@@ -91,7 +109,11 @@ function segmentsOf(file: ImageFile, pagesAt: number, count: number, frames: Fra
       const position = pagesAt + (from + i) * pageBytes;
       const last = segments.at(-1);
       if (!Number.isSafeInteger(frame)) continue;
-      if (last !== undefined && last.first + last.count === frame && last.position + last.count * pageBytes === position)
+      if (
+        last !== undefined &&
+        last.first + last.count === frame &&
+        last.position + last.count * pageBytes === position
+      )
         last.count++;
       else segments.push({ first: frame, count: 1, position });
     }

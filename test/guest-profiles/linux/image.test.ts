@@ -58,7 +58,10 @@ describe("the Linux profile on an image of memory", () => {
     using image = GuestImage.of(view, "xen");
     assert.equal(image.hypervisor.format, "core of Xen, PV");
     const listed = pids(await attached(image));
-    assert.deepEqual(listed, view.guest.processes().map(({ pid }) => pid));
+    assert.deepEqual(
+      listed,
+      view.guest.processes().map(({ pid }) => pid),
+    );
   });
 
   it("says that nothing can be held, and stages nothing", async () => {

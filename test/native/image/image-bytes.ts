@@ -57,7 +57,9 @@ export function xenSections({ pv, frames, pages, vcpus }: XenDump): Map<string, 
   );
   const note = Buffer.concat([words(4, header.length, 0x2000001), Buffer.from("Xen\0", "latin1"), header]);
   const entries = pv ? frames.flatMap((frame, pfn) => [pfn, frame]) : frames;
-  const table = Buffer.from(BigUint64Array.from(entries, (value) => BigInt.asUintN(64, BigInt(value))).buffer);
+  const table = Buffer.from(
+    BigUint64Array.from(entries, (value) => BigInt.asUintN(64, BigInt(value))).buffer,
+  );
   return new Map<string, Uint8Array>([
     [".note.Xen", note],
     [".xen_prstatus", Buffer.concat(vcpus.map((vcpu) => xenContext(vcpu, pv)))],

@@ -109,18 +109,37 @@ describe("an image of memory", () => {
       const sections = xenSections({ pv, frames, pages: numberedPages(0, frames.length), vcpus });
       const { domain, hypervisor } = opened(folder.write("guest.core", xenCore(sections)));
       assert.equal(domain.info.kind, pv ? "pv" : "hvm");
-      assert.deepEqual([9, 8, 100, 102].map((frame) => domain.memory.i32(frame as Frame, 8)), [0, 1, 3, 5]);
+      assert.deepEqual(
+        [9, 8, 100, 102].map((frame) => domain.memory.i32(frame as Frame, 8)),
+        [0, 1, 3, 5],
+      );
       assert.throws(() => domain.memory.i32(2 as Frame, 0), /ERR_FRAME_UNREADABLE/);
       assert.deepEqual(domain.vcpus(), vcpus);
       hypervisor[Symbol.dispose]();
     }
   });
 
-  const spoilt: readonly [what: string, change: (sections: Map<string, Uint8Array>) => unknown, message: RegExp][] = [
+  const spoilt: readonly [
+    what: string,
+    change: (sections: Map<string, Uint8Array>) => unknown,
+    message: RegExp,
+  ][] = [
     ["without pages", (sections) => sections.delete(".xen_pages"), /without a section .xen_pages/],
-    ["with fewer pages than it says", (sections) => sections.set(".xen_pages", new Uint8Array(4096)), /2 pages by its note, 1/],
-    ["with fewer frames than pages", (sections) => sections.set(".xen_pfn", new Uint8Array(8)), /2 pages by its note, 1/],
-    ["with an empty note", (sections) => sections.set(".note.Xen", new Uint8Array(0)), /without its header note/],
+    [
+      "with fewer pages than it says",
+      (sections) => sections.set(".xen_pages", new Uint8Array(4096)),
+      /2 pages by its note, 1/,
+    ],
+    [
+      "with fewer frames than pages",
+      (sections) => sections.set(".xen_pfn", new Uint8Array(8)),
+      /2 pages by its note, 1/,
+    ],
+    [
+      "with an empty note",
+      (sections) => sections.set(".note.Xen", new Uint8Array(0)),
+      /without its header note/,
+    ],
     ["with another magic", (sections) => sections.get(".note.Xen")?.fill(0, 16, 24), /magic 0x0/],
   ];
   for (const [what, change, message] of spoilt) {
