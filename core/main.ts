@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { container as root, type DependencyContainer } from "tsyringe";
-import { ImageHypervisor } from "../native/image/index.js";
+import { buildLayout } from "../guest-profiles/linux/build-layout.js";
+import { ImageHypervisor, readVmlinux } from "../native/image/index.js";
 import {
   createSimulatedHost,
   DemoGuests,
@@ -208,6 +209,8 @@ const composition: Composition = {
     const path = socket ?? controlSocketIn(loadConfig(config).values.runtimeDirectory);
     return (await connectControl(path)).stream("record.start");
   },
+
+  linuxLayout: (vmlinux) => buildLayout(readVmlinux(vmlinux)),
 
   async policy(folderOrName) {
     using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));

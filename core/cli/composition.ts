@@ -23,6 +23,8 @@ export interface Composition {
   demoHost(): Promise<DemoHost>;
   /** Asks the running scheduler for a record: its bytes, until the stream is destroyed. Throws ERR_CONTROL_…. */
   record(at: SchedulerAddress): Promise<Readable>;
+  /** The layout of the kernel in an ELF file, for the Linux profile. Throws ERR_IMAGE_…, ERR_GUEST_UNSUPPORTED. */
+  linuxLayout(vmlinux: string): Promise<object>;
   /** Loads the policy in a folder, or the one of this name that comes along. Throws ERR_PLUGIN_INVALID. */
   policy(folderOrName: string): Promise<LoadedPolicy>;
 }

@@ -23,31 +23,45 @@ import { wakeByCallSingle } from "./wake-by-call-single.js";
 import { wakeByIrqWork } from "./wake-by-irq-work.js";
 import type { WakeUp } from "./wake-up.js";
 
-const knownKernels = new KnownKernels();
+/** What one look into a domain goes by. */
+interface Search {
+  readonly domain: Domain;
+  /** Layout files by their path. */
+  readonly layouts: ReadonlyMap<string, unknown>;
+  readonly known: KnownKernels;
+}
+
+const sharedKernels = new KnownKernels();
 
 /**
  * Recognises a Linux kernel in a domain and configures itself from it alone: page table of a vCPU -> kernel image ->
  * kallsyms -> BTF -> layouts, with VMCOREINFO as the witness. An image without registers is searched for VMCOREINFO, which
  * leads to the kernel's own page table. Undefined when there is no Linux kernel.
  */
-export async function attach(domain: Domain): Promise<GuestKernel | undefined> {
+export async function attach(
+  domain: Domain,
+  _options?: unknown,
+  layouts: ReadonlyMap<string, unknown> = new Map(),
+  known: KnownKernels = sharedKernels,
+): Promise<GuestKernel | undefined> {
+  const search: Search = { domain, layouts, known };
   for (const root of kernelRoots(domain.vcpus())) {
-    const found = await recognise(domain, root, "that a vCPU's page table maps");
-    if (found !== undefined) return assemble(domain, found);
+    const found = await recognise(search, root, "that a vCPU's page table maps");
+    if (found !== undefined) return assemble(search, found);
   }
   // What runs shows in a vCPU's page table: RAM that is merely left over is believed only where nothing runs any more.
-  return domain.readOnly === undefined ? undefined : attachToRam(domain);
+  return domain.readOnly === undefined ? undefined : attachToRam(search);
 }
 
 /** Kernels of earlier boots lie about in RAM, more or less overwritten: what is not whole is passed over. */
-async function attachToRam(domain: Domain): Promise<GuestKernel | undefined> {
+async function attachToRam(search: Search): Promise<GuestKernel | undefined> {
   const whole: FoundKernel[] = [];
   let failure: VmmschedError | undefined;
-  for (const root of await kernelsInRam(domain)) {
+  for (const root of await kernelsInRam(search.domain)) {
     try {
-      const found = await recognise(domain, root, "that VMCOREINFO in RAM leads to");
+      const found = await recognise(search, root, "that VMCOREINFO in RAM leads to");
       if (found === undefined) continue;
-      assemble(domain, found)[Symbol.dispose]();
+      assemble(search, found)[Symbol.dispose]();
       whole.push(found);
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
@@ -55,22 +69,34 @@ async function attachToRam(domain: Domain): Promise<GuestKernel | undefined> {
     }
   }
   if (whole.length === 0 && failure !== undefined) throw failure;
-  const latest = latestKernel(domain, whole);
-  return latest && assemble(domain, latest);
+  const latest = latestKernel(search.domain, whole);
+  return latest && assemble(search, latest);
 }
 
 /** The kernel that `root` maps; undefined where it maps none. */
-async function recognise(domain: Domain, root: KernelRoot, how: string): Promise<FoundKernel | undefined> {
-  const known = knownKernels.recognise(domain, root);
-  if (known !== undefined)
-    return { root, kernel: known, evidence: ["kernel known from another domain by its build id"] };
+async function recognise(
+  { domain, layouts, known }: Search,
+  root: KernelRoot,
+  how: string,
+): Promise<FoundKernel | undefined> {
+  const again = known.recognise(domain, root);
+  if (again !== undefined)
+    return { root, kernel: again, evidence: ["kernel known from another domain by its build id"] };
   const image = await readKernelImage(domain.memory, root);
   if (image?.bytes.includes("Linux version ") !== true) return undefined;
-  const kernel = await study(image);
-  return { root, kernel, evidence: [`kallsyms and BTF in the kernel image ${how}`] };
+  const kernel = await study(image, layouts);
+  return { root, kernel, evidence: [evidenceOf(kernel, how)] };
 }
 
-function assemble(domain: Domain, { root, kernel, evidence }: FoundKernel): GuestKernel {
+function evidenceOf({ symbolSource, memberSource }: KnownKernel, how: string): string {
+  const sources =
+    symbolSource === memberSource
+      ? `${symbolSource}, by the build id`
+      : `${symbolSource} and ${memberSource}`;
+  return `${sources} in the kernel image ${how}`;
+}
+
+function assemble({ domain, known }: Search, { root, kernel, evidence }: FoundKernel): GuestKernel {
   const { symbols, layout, members } = kernel;
   const space = permanentSpace(domain, root, symbols);
   requireRunning(space, kernel);
@@ -86,7 +112,7 @@ function assemble(domain: Domain, { root, kernel, evidence }: FoundKernel): Gues
   requireProved(members, checked);
   const chosen = wakeUpOrReason(domain, facts);
   const wakeUp = obstacle({ domain, facts, members, checked, wakeUp: chosen }) ?? chosen;
-  if (kernel.buildId !== "" && knownKernels.recognise(domain, root) === undefined) knownKernels.add(kernel);
+  if (kernel.buildId !== "" && known.recognise(domain, root) === undefined) known.add(kernel);
   const description = {
     os: "linux",
     version: space.cstring(requireSymbol(symbols, "init_uts_ns"), kernel.release, 65),

@@ -16,7 +16,7 @@ const confirmed: Partial<Record<SymbolName, string>> = {
 /** What was found in a guest, and what each finding rests on. */
 export function findings(
   { space, symbols, layout }: LinuxFacts,
-  { members, apicIdBytes }: Pick<KnownKernel, "members" | "apicIdBytes">,
+  { members, apicIdBytes, symbolSource, memberSource }: KnownKernel,
   checked: ReadonlyMap<string, Checked>,
   witnessed: boolean,
 ): GuestFindings {
@@ -31,9 +31,11 @@ export function findings(
   return {
     paging: `${space.paging.name}, page table in frame 0x${space.root.toString(16)}`,
     symbols: wantedSymbols.map((name) =>
-      symbolFinding(name, symbols.get(name), bearsOut[name], remarks[name]),
+      symbolFinding(name, symbols.get(name), bearsOut[name], symbolSource, remarks[name]),
     ),
-    members: members.map((member) => memberFinding(member, checked.get(member.key), remarks[member.key])),
+    members: members.map((member) =>
+      memberFinding(member, checked.get(member.key), memberSource, remarks[member.key]),
+    ),
   };
 }
 
@@ -41,19 +43,20 @@ function symbolFinding(
   name: string,
   address: number | undefined,
   proof: string | undefined,
+  source: string,
   remark = "",
 ): Finding {
-  if (address === undefined)
-    return { name, found: "none", certainty: "absent", because: "kallsyms has no such symbol" };
+  if (address === undefined) return { name, found: "none", certainty: "absent", because: `not in ${source}` };
   const found = `${address < 0 ? formatVa(address) : `per-CPU 0x${address.toString(16)}`}${remark}`;
   return proof === undefined
-    ? { name, found, certainty: "read", because: "kallsyms" }
+    ? { name, found, certainty: "read", because: source }
     : { name, found, certainty: "confirmed", because: proof };
 }
 
 function memberFinding(
   { name, path, bitOffset, purpose }: ProbedMember,
   check: Checked | undefined,
+  source: string,
   remark = "",
 ): Finding {
   if (path === undefined || bitOffset === undefined)
@@ -61,11 +64,11 @@ function memberFinding(
       name,
       found: "none",
       certainty: "absent",
-      because: `BTF has no such member; needed for ${purpose}`,
+      because: `not in ${source}; needed for ${purpose}`,
     };
   const bits = bitOffset % 8 === 0 ? "" : `, bit ${bitOffset % 8}`;
   const found = `${Math.floor(bitOffset / 8)}${bits} (${path})${remark}`;
-  if (check === undefined) return { name, found, certainty: "read", because: "BTF" };
+  if (check === undefined) return { name, found, certainty: "read", because: source };
   return check.holds
     ? { name, found, certainty: "confirmed", because: check.claim }
     : { name, found, certainty: "contradicted", because: `it is not so that ${check.claim}` };

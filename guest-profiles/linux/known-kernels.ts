@@ -8,6 +8,9 @@ import { readVmcoreinfo } from "./vmcoreinfo.js";
 export interface KnownKernel extends ProbedLayout {
   readonly buildId: string;
   readonly symbols: Symbols;
+  /** Where symbols and members were read, in words: `kallsyms`, `BTF`, or the path of a layout file. */
+  readonly symbolSource: string;
+  readonly memberSource: string;
   /** Value of SYSTEM_RUNNING. */
   readonly systemRunning: number;
   /** Offset of the release string in init_uts_ns. */

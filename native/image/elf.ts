@@ -6,7 +6,8 @@ const programHeaderBytes = 56;
 const sectionHeaderBytes = 64;
 const class64 = 2;
 const littleEndian = 1;
-const ET_CORE = 4;
+/** e_type of what is read here: ET_CORE, ET_EXEC. */
+const fileTypes = { "a core file": 4, "a program": 2 } as const;
 const EM_X86_64 = 62;
 const PT_LOAD = 1;
 const PT_NOTE = 4;
@@ -25,6 +26,8 @@ export interface ProgramHeader {
 
 export interface Section {
   readonly name: string;
+  /** Where it lies in memory, as a signed address. */
+  readonly address: number;
   readonly position: number;
   readonly bytes: number;
   readonly entryBytes: number;
@@ -47,8 +50,8 @@ export function isElf(file: ImageFile): boolean {
   return file.fill(0, magic) && magic.equals(Buffer.from("\x7fELF", "latin1"));
 }
 
-/** Reads the headers of a core file. Throws ERR_IMAGE_INVALID where they are not those of an x86-64 core, or lie. */
-export function readElf(file: ImageFile): ElfFile {
+/** Reads the headers of a file of this type. Throws ERR_IMAGE_INVALID where they are of another one, not of x86-64, or lie. */
+export function readElf(file: ImageFile, wanted: keyof typeof fileTypes): ElfFile {
   const header = file.slice(0, fileHeaderBytes, "the ELF header");
   const machine = header.readUInt16LE(18);
   const type = header.readUInt16LE(16);
@@ -57,8 +60,8 @@ export function readElf(file: ImageFile): ElfFile {
       file.path,
       `an ELF file of class ${String(header[4])} for machine ${machine}, not of x86-64`,
     );
-  if (type !== ET_CORE)
-    throw invalidImage(file.path, `an ELF file of type ${type}, not a core file (${ET_CORE})`);
+  if (type !== fileTypes[wanted])
+    throw invalidImage(file.path, `an ELF file of type ${type}, not ${wanted} (${fileTypes[wanted]})`);
   const sections = readSections(file, header);
   const counted = header.readUInt16LE(56);
   const count = counted === PN_XNUM ? (sections[0]?.info ?? counted) : counted;
@@ -114,6 +117,7 @@ function readSections(file: ImageFile, header: Buffer): readonly (Section & { in
     const end = texts.indexOf(0, start);
     return {
       name: texts.toString("latin1", start, end < 0 ? start : end),
+      address: Number(entry.readBigInt64LE(16)),
       position: offset64(entry, 24),
       bytes: offset64(entry, 32),
       info: entry.readUInt32LE(44),

@@ -18,7 +18,7 @@ const magicBytes = 16;
 /** Reads what an image file is from its content. Throws ERR_IMAGE_INVALID. */
 export function openImage(file: ImageFile, splitBytes: number | undefined): Image {
   if (isElf(file)) {
-    const elf = readElf(file);
+    const elf = readElf(file, "a core file");
     return isXenCore(elf) ? readXenCore(file, elf) : readQemuCore(file, elf);
   }
   const start = file.slice(0, magicBytes, "an image").toString("latin1");

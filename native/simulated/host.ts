@@ -29,8 +29,8 @@ export interface DomainSpec {
   readonly fiveLevel?: boolean;
   /** Kernel and direct map at random addresses (not for PV). @default true */
   readonly kaslr?: boolean;
-  /** Order of the kernel's symbol tables. @default "offsets first" */
-  readonly kallsyms?: KallsymsOrder;
+  /** Order of the kernel's symbol tables, if it has any. @default "offsets first" */
+  readonly kallsyms?: KallsymsOrder | "none";
   readonly processes?: readonly ProcessSpec[];
 }
 

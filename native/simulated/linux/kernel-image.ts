@@ -29,6 +29,10 @@ export class KernelImage {
     this.textEnd = this.address("_etext");
   }
 
+  has(name: string): boolean {
+    return this.#addresses.has(name);
+  }
+
   address(name: string): number {
     const address = this.#addresses.get(name);
     if (address === undefined) throw new RangeError(`the simulated kernel has no symbol ${name}`);
@@ -46,7 +50,7 @@ export function loadKernelImage(
   memory: KernelMemory,
   text: number,
   random: Random,
-  order: KallsymsOrder,
+  order: KallsymsOrder | "none",
 ): KernelImage {
   fillText(memory, text, random);
   const { symbols, rodataEnd } = kernelSymbols(text, new Random(linkOrderSeed));
@@ -57,6 +61,7 @@ export function loadKernelImage(
     { name: "__start_BTF", type: "R", value: btfAt },
     { name: "__stop_BTF", type: "R", value: btfAt + btf.length },
   );
+  if (order === "none") return new KernelImage(symbols);
   const kallsymsAt = align64(btfAt + btf.length);
   const { bytes, tables } = kallsymsImage(symbols, text, order);
   if (kallsymsAt + bytes.length > text + sections.data)

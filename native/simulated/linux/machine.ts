@@ -35,7 +35,8 @@ export interface LinuxOptions {
   readonly fiveLevel: boolean;
   /** KASLR: image and direct map at random addresses. PV guests never have it. */
   readonly kaslr: boolean;
-  readonly kallsyms: KallsymsOrder;
+  /** Order of the symbol tables; a kernel may have none (CONFIG_KALLSYMS off). */
+  readonly kallsyms: KallsymsOrder | "none";
   readonly processes: readonly ProcessSpec[];
   /** Host time at which it was made. */
   readonly createdNs: number;

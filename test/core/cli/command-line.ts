@@ -21,6 +21,7 @@ export async function runWith(parts: Partial<Composition>, ...args: string[]): P
     doctor: missing,
     demoHost: missing,
     record: missing,
+    linuxLayout: missing,
     policy: missing,
     ...parts,
   };

@@ -52,7 +52,7 @@ function scanned(kernel: GuestKernel): ReadonlySet<string> {
 }
 
 /** A worker of the kernel bears the name of what it does at the moment. */
-const changesName = (thread: string) => thread.includes(' kworker/');
+const changesName = (thread: string) => thread.includes(" kworker/");
 
 describe("images of real guests", () => {
   const guests = readdirSync(folder)

@@ -68,13 +68,19 @@ export function xenSections({ pv, frames, pages, vcpus }: XenDump): Map<string, 
   ]);
 }
 
-/** An ELF file with these sections and no program headers. */
+/** A dump with these sections. */
 export function xenCore(sections: ReadonlyMap<string, Uint8Array>): Buffer {
+  return sectionsFile(sections, "core");
+}
+
+/** An ELF file with these sections and no program headers. */
+export function sectionsFile(sections: ReadonlyMap<string, Uint8Array>, type: "core" | "program"): Buffer {
   const names = ["", ...sections.keys(), ".shstrtab"];
   const strings = Buffer.from(names.map((name) => `${name}\0`).join(""), "latin1");
   const contents = [new Uint8Array(0), ...sections.values(), strings];
   const header = Buffer.alloc(64);
   elfHeader(header, 0);
+  if (type === "program") header.writeUInt16LE(2, 16);
   header.writeUInt32LE(64, 40);
   header.writeUInt16LE(names.length, 60);
   header.writeUInt16LE(names.length - 1, 62);
