@@ -36,6 +36,7 @@ export const errorTable = {
   ERR_PLUGIN_UNKNOWN: "there is no plugin of this name",
   ERR_POLICY_SET_UNKNOWN: "there is no set of policies of this name",
   ERR_CONTROL_THREAD: "the control thread has ended",
+  ERR_UNCAUGHT: "an error came where none was expected",
   ERR_CONTROL_SOCKET: "the control socket could not be opened",
   ERR_CONTROL_UNREACHABLE: "the running scheduler could not be reached",
   ERR_CONTROL_PROTOCOL: "the control socket carried something that was not understood",

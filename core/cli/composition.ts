@@ -10,12 +10,12 @@ import type { ProfileReport } from "./profile-report.js";
 export interface Composition {
   readonly version: string;
   /** Reads a configuration file, or takes the defaults. Throws ERR_CONFIG_UNREADABLE or ERR_CONFIG_INVALID. */
-  config(file: string | undefined): LoadedConfig;
+  config(file: string | undefined): Promise<LoadedConfig>;
   /**
-   * Everything that `run` needs, not started yet. Plugins and the hypervisor are checked here. A dry run decides and tells,
-   * but pauses and writes nothing.
+   * Everything that `run` needs, not started yet. The configuration, its plugins and the hypervisor are checked here. A dry
+   * run decides and tells, but pauses and writes nothing.
    */
-  scheduler(config: LoadedConfig, options: { readonly dryRun: boolean }): Promise<Scheduler>;
+  scheduler(configFile: string, options: { readonly dryRun: boolean }): Promise<Scheduler>;
   /** Looks at a host, through a driver or in an image of memory, without ever writing to it. */
   observe(config: LoadedConfig, at: DriverName | ImageSource): Promise<Observer>;
   doctor(): Promise<readonly Check[]>;

@@ -32,7 +32,7 @@ export const psCommand: CommandBuilder = (composition, terminal) =>
     .option("-c, --config <file>", "configuration file (YAML)")
     .addHelpText("after", examples)
     .action(async (wanted: readonly string[], options: PsOptions) => {
-      const config = composition.config(options.config);
+      const config = await composition.config(options.config);
       using observer = await composition.observe(config, placeOf(options, config.values.driver));
       for (let look = 0; look < options.count; look++) {
         if (look > 0) await sleep(options.every);

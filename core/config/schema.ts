@@ -47,6 +47,14 @@ export const configSchema = {
   additionalProperties: false,
   properties: {
     driver: { enum: ["xen", "simulated"], default: "xen", description: "Hypervisor driver" },
+    simulatedDomains: {
+      type: "array",
+      items: { enum: ["batch", "web", "toy"] },
+      uniqueItems: true,
+      default: ["batch", "web"],
+      description:
+        "Domains of the simulated host: batch and web run Linux, toy a toy operating system to write a guest profile for",
+    },
     intervalMs: {
       type: "integer",
       minimum: 10,

@@ -45,9 +45,10 @@ export interface SimulatedHostOptions {
   readonly domains?: readonly DomainSpec[];
 }
 
-/** A PV guest that computes in the background, and a PVH guest with a service that comes and goes. */
-export const defaultDomains: readonly DomainSpec[] = [
-  {
+/** Domains that need no more than to be named. */
+export const preparedDomains = {
+  /** A PV guest that computes in the background. */
+  batch: {
     name: "batch",
     kind: "pv",
     processes: [
@@ -55,7 +56,8 @@ export const defaultDomains: readonly DomainSpec[] = [
       { comm: "cron", workload: { kind: "sleepy", periodMs: 250 } },
     ],
   },
-  {
+  /** A PVH guest with a service that comes and goes. */
+  web: {
     name: "web",
     kind: "pvh",
     vcpuCount: 2,
@@ -68,7 +70,20 @@ export const defaultDomains: readonly DomainSpec[] = [
       { comm: "logger", workload: { kind: "sleepy", periodMs: 100 } },
     ],
   },
-];
+  /** A toy that computes in the background. */
+  toy: {
+    name: "toy",
+    kind: "pvh",
+    os: "toy",
+    processes: [
+      { comm: "indexer", workload: { kind: "burn" } },
+      { comm: "watchdog", workload: { kind: "sleepy", periodMs: 50 } },
+    ],
+  },
+} as const satisfies Readonly<Record<string, DomainSpec>>;
+
+/** What a host has when nobody says what. */
+export const defaultDomains: readonly DomainSpec[] = [preparedDomains.batch, preparedDomains.web];
 
 const defaultMemoryBytes = 64 * 2 ** 20;
 const defaultWeight = 256;

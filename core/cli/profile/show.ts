@@ -30,7 +30,7 @@ export const showCommand: CommandBuilder = (composition, terminal) =>
     .option("-c, --config <file>", "configuration file (YAML)")
     .addHelpText("after", examples)
     .action(async (wanted: readonly string[], options: ShowOptions) => {
-      const config = composition.config(options.config);
+      const config = await composition.config(options.config);
       using observer = await composition.observe(config, placeOf(options, config.values.driver));
       const report = await observer.profiles();
       const domains = wantedDomains(wanted, report.domains);

@@ -112,14 +112,14 @@ function int32s(values: readonly number[]): Buffer {
  * codes that is the most frequent at that moment. Works on all names as one stream, each ended by a zero.
  */
 function compressNames(texts: readonly string[]): CompressedNames {
-  const stream = Uint8Array.from(Buffer.from(texts.join("\0") + "\0", "latin1"));
-  const key = Buffer.from(stream).toString("latin1");
+  const key = texts.join("\0") + "\0";
   const known = compressed.get(key);
   if (known !== undefined) return known;
+  const stream = Buffer.from(key, "latin1");
   const tokens = Array.from({ length: tokenCount }, () => "");
   for (const code of stream) if (code !== 0) tokens[code] = String.fromCharCode(code);
-  const pairs = new Int32Array(tokenCount * tokenCount);
-  let length = replacePair(stream, stream.length, -1, 0, pairs);
+  const pairs = countPairs(stream);
+  let length = stream.length;
   for (let code = tokenCount - 1; code > 0; code--) {
     if (tokens[code] !== "") continue;
     const best = mostFrequent(pairs);
@@ -130,7 +130,7 @@ function compressNames(texts: readonly string[]): CompressedNames {
   const names: Uint8Array[] = [];
   for (let from = 0; from < length;) {
     const end = stream.indexOf(0, from);
-    names.push(stream.slice(from, end));
+    names.push(stream.subarray(from, end));
     from = end + 1;
   }
   const result = { tokens, names };
@@ -152,29 +152,39 @@ function mostFrequent(pairs: Int32Array): number {
   return best;
 }
 
-/** Replaces `pair` by `code` in place, counts the pairs of what remains, and returns its length. */
-function replacePair(
-  stream: Uint8Array,
-  length: number,
-  pair: number,
-  code: number,
-  pairs: Int32Array,
-): number {
-  pairs.fill(0);
+function countPairs(stream: Uint8Array): Int32Array {
+  const pairs = new Int32Array(tokenCount * tokenCount);
+  for (let at = 0; at + 1 < stream.length; at++) count(pairs, stream[at], stream[at + 1], 1);
+  return pairs;
+}
+
+/** A pair with a zero, the end of a name, is none. */
+function count(pairs: Int32Array, first = 0, second = 0, by: 1 | -1): void {
+  const pair = (first << 8) | second;
+  if (first !== 0 && second !== 0) pairs[pair] = (pairs[pair] ?? 0) + by;
+}
+
+/** Replaces `pair` by `code` in place, keeps the counts of pairs true, and returns the stream's new length. */
+function replacePair(stream: Buffer, length: number, pair: number, code: number, pairs: Int32Array): number {
+  const [first, second] = [pair >>> 8, pair & 0xff];
+  const sought = Buffer.of(first, second);
+  const whole = stream.subarray(0, length);
   let to = 0;
-  let last = 0;
-  for (let from = 0; from < length; from++) {
-    let next = stream[from] ?? 0;
-    if (((next << 8) | (stream[from + 1] ?? 0)) === pair) {
-      next = code;
-      from++;
-    }
-    if (last !== 0 && next !== 0) {
-      const at = (last << 8) | next;
-      pairs[at] = (pairs[at] ?? 0) + 1;
-    }
-    stream[to++] = next;
-    last = next;
+  let from = 0;
+  for (;;) {
+    const found = whole.indexOf(sought, from);
+    const end = found < 0 ? length : found;
+    whole.copyWithin(to, from, end);
+    to += end - from;
+    if (found < 0) return to;
+    const before = to > 0 ? stream[to - 1] : 0;
+    const after = found + 2 < length ? stream[found + 2] : 0;
+    count(pairs, before, first, -1);
+    count(pairs, first, second, -1);
+    count(pairs, second, after, -1);
+    count(pairs, before, code, 1);
+    count(pairs, code, after, 1);
+    stream[to++] = code;
+    from = found + 2;
   }
-  return to;
 }

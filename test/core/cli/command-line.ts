@@ -15,7 +15,7 @@ export async function runWith(parts: Partial<Composition>, ...args: string[]): P
   const missing = () => Promise.reject(new Error("this part was not given"));
   const composition: Composition = {
     version: "1.2.3",
-    config: loadConfig,
+    config: (file) => Promise.resolve(file).then(loadConfig),
     scheduler: missing,
     observe: missing,
     doctor: missing,

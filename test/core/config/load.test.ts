@@ -32,6 +32,7 @@ describe("configuration", () => {
       profiles: {},
       pluginDirectories: [],
       runtimeDirectory: "/run/vmmsched",
+      simulatedDomains: ["batch", "web"],
       stateDirectory: "/var/lib/vmmsched",
       policyDeadlineMs: 20,
       policyMemoryMb: 64,

@@ -45,6 +45,11 @@ const refused: readonly Case[] = [
     said: /^import: it did not come to an end|^memory: /,
   },
   {
+    name: "rejects, and nobody handles it",
+    code: "Promise.reject(new Error('left alone'));\nconst empty = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);\nawait WebAssembly.compile(empty); for (;;); export default 5",
+    said: /^import: left alone\n {2}at .*bad\/index\.js:1/,
+  },
+  {
     name: "throws at init",
     code: "export default { init() { throw new Error('at init') }, decide: () => [] }",
     said: /^init: at init\n {2}at .*bad\/index\.js:1/,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createLog } from "../../core/log.js";
+import { createLog } from "../../core/json-log.js";
 
-describe("log", () => {
+describe("JSON log", () => {
   it("writes one JSON object a line, with level, time and event", () => {
     const lines: string[] = [];
     createLog("info", (line) => lines.push(line)).warn(
