@@ -29,11 +29,11 @@ const composition: Composition = {
     }
   },
 
-  async observe(config, driver) {
-    const { loadDriver } = await import("./wiring/drivers.js");
+  async observe(config, at) {
+    const { loadDriver, loadImage } = await import("./wiring/drivers.js");
     const { composeHere } = await import("./wiring/one-thread.js");
     const { HostObserver } = await import("./cycle/host-observer.js");
-    const open = await loadDriver(driver, config.values);
+    const open = typeof at === "string" ? await loadDriver(at, config.values) : await loadImage(at);
     return (await composeHere({ hypervisor: open() }, config)).resolve(HostObserver);
   },
 
@@ -44,6 +44,12 @@ const composition: Composition = {
   async record(at) {
     const { connectControl } = await import("./control/socket/client.js");
     return (await connectControl(await schedulerSocket(composition, at))).stream("record.start");
+  },
+
+  async linuxLayout(vmlinux) {
+    const { readVmlinux } = await import("../native/image/index.js");
+    const { buildLayout } = await import("../guest-profiles/linux/build-layout.js");
+    return buildLayout(readVmlinux(vmlinux));
   },
 
   policy: async (folderOrName) => (await import("./wiring/policy.js")).openPolicy(folderOrName),

@@ -1,3 +1,4 @@
+import type { ImageSource } from "../cli/composition.js";
 import type { Config, DriverName } from "../config/schema.js";
 import type { Hypervisor } from "../hypervisor.js";
 
@@ -18,4 +19,10 @@ export async function loadDriver(
     runInRealTime(host);
     return new SimulatedHypervisor(host);
   };
+}
+
+/** Loads the driver of images; returns what opens this one. */
+export async function loadImage(source: ImageSource): Promise<() => Hypervisor> {
+  const { ImageHypervisor } = await import("../../native/image/index.js");
+  return () => new ImageHypervisor(source.image, source);
 }

@@ -2,6 +2,7 @@ import {
   isVmmschedError,
   type EditTransaction,
   type GuestDescription,
+  type GuestFindings,
   type GuestKernel,
   type GuestVa,
   type HeldTask,
@@ -19,10 +20,16 @@ import type { WakeUp } from "./wake-up.js";
 /** Lists change while we walk them; this often a scan starts over before it gives up. */
 const scanTries = 5;
 
+/** What a kernel is given beside where things are in it. */
+export interface LinuxMeans {
+  /** How tasks are woken; undefined where nothing can be held. */
+  readonly wakeUp: WakeUp | undefined;
+  readonly findings: () => GuestFindings;
+}
+
 /** A running Linux kernel. */
 export class LinuxKernel implements GuestKernel {
-  readonly #holds: Holds;
-  readonly #trap: FreezerTrap;
+  readonly #trap: FreezerTrap | undefined;
   readonly #visit: (task: GuestVa, leader: boolean) => void;
   #into: SnapshotBuilder | undefined;
   #restarts = 0;
@@ -30,10 +37,10 @@ export class LinuxKernel implements GuestKernel {
   constructor(
     readonly description: GuestDescription,
     private readonly facts: LinuxFacts,
-    wakeUp: WakeUp,
+    private readonly means: LinuxMeans,
   ) {
-    this.#holds = new Holds(facts, wakeUp);
-    this.#trap = { facts, holds: this.#holds, wakeUp };
+    const { wakeUp } = means;
+    this.#trap = wakeUp && { facts, holds: new Holds(facts, wakeUp), wakeUp };
     this.#visit = (task, leader) => {
       this.#addTask(task, leader);
     };
@@ -48,10 +55,10 @@ export class LinuxKernel implements GuestKernel {
     this.#into = into;
     for (let attempt = 1; ; attempt++) {
       this.facts.space.flush();
-      this.#holds.beginScan();
+      this.#trap?.holds.beginScan();
       try {
         forEachTask(this.facts, this.#visit);
-        this.#holds.endScan();
+        this.#trap?.holds.endScan();
         return;
       } catch (error) {
         if (attempt === scanTries || isVmmschedError(error, "ERR_SNAPSHOT_FULL")) throw error;
@@ -65,11 +72,16 @@ export class LinuxKernel implements GuestKernel {
   adopt(held: readonly HeldTask[]): void {
     for (const { address, id, startTimeNs, hold } of held) {
       const releasing = hold === "releasing";
-      this.#holds.note(address, id, startTimeNs, releasing ? "releasing" : "holding", releasing);
+      this.#trap?.holds.note(address, id, startTimeNs, releasing ? "releasing" : "holding", releasing);
     }
   }
 
+  findings(): GuestFindings {
+    return this.means.findings();
+  }
+
   plan(change: TaskChange, edit: EditTransaction): "planned" | NotNow {
+    if (this.#trap === undefined) return "untouchable";
     this.facts.space.flush();
     edit.begin(this.facts.space);
     try {
@@ -95,6 +107,7 @@ export class LinuxKernel implements GuestKernel {
     const { columns } = this.#into;
     const row = this.#into.addTask();
     readTask(this.facts, task, leader, columns, row);
-    columns.hold[row] = this.#holds.observe(task, columns.id[row] ?? 0, columns.startTimeNs[row] ?? 0);
+    const holds = this.#trap?.holds;
+    columns.hold[row] = holds?.observe(task, columns.id[row] ?? 0, columns.startTimeNs[row] ?? 0) ?? 0;
   }
 }

@@ -2,6 +2,7 @@ import { VmmschedError } from "../../core/errors.js";
 import type { DomainKind, DomainShare } from "../../core/hypervisor.js";
 import { pageBytes } from "../../core/memory/address.js";
 import { CreditScheduler, quantumNs } from "./credit-scheduler.js";
+import type { KallsymsOrder } from "./linux/kallsyms-image.js";
 import { LinuxMachine, type ProcessSpec } from "./linux/machine.js";
 import { Random } from "./linux/random.js";
 import { OddMachine } from "./odd-machine.js";
@@ -28,6 +29,8 @@ export interface DomainSpec {
   readonly fiveLevel?: boolean;
   /** Kernel and direct map at random addresses (not for PV). @default true */
   readonly kaslr?: boolean;
+  /** Order of the kernel's symbol tables, if it has any. @default "offsets first" */
+  readonly kallsyms?: KallsymsOrder | "none";
   readonly processes?: readonly ProcessSpec[];
 }
 
@@ -242,6 +245,7 @@ export class SimulatedHost {
       seed,
       fiveLevel: !pv && (spec.fiveLevel ?? false),
       kaslr: !pv && (spec.kaslr ?? true),
+      kallsyms: spec.kallsyms ?? "offsets first",
       processes: spec.processes ?? [],
       createdNs: this.#nowNs,
     });

@@ -16,14 +16,19 @@ const tokenCount = 256;
 /** Encodings of names that were compressed before: kernels of one build share them. */
 const compressed = new Map<string, CompressedNames>();
 
+/** In which order scripts/kallsyms.c writes its tables: 404bad70fcf7 moved the offsets behind the names (6.4). */
+export type KallsymsOrder = "offsets first" | "names first";
+
 /**
- * The kallsyms tables as Linux 6.1 has them in .rodata (scripts/kallsyms.c, CONFIG_KALLSYMS_BASE_RELATIVE and
- * _ABSOLUTE_PERCPU): offsets, relative_base, num_syms, names, markers, token_table, token_index, each 8-aligned.
- * `relativeBase` is the address of `_text`. Returns the blob and where in it each table starts.
+ * The kallsyms tables as they are in .rodata (scripts/kallsyms.c, CONFIG_KALLSYMS_BASE_RELATIVE and _ABSOLUTE_PERCPU), each
+ * 8-aligned: offsets and relative_base come before num_syms, names, markers, token_table, token_index (Linux 6.1), or
+ * after them, followed by seqs_of_names. `relativeBase` is the address of `_text`. Returns the blob and where in it
+ * each table starts.
  */
 export function kallsymsImage(
   symbols: readonly KernelSymbol[],
   relativeBase: number,
+  order: KallsymsOrder,
 ): { bytes: Buffer; tables: ReadonlyMap<string, number> } {
   const sorted = symbols.toSorted((a, b) => addressOrder(a.value) - addressOrder(b.value));
   const { tokens, names } = compressNames(sorted.map((symbol) => symbol.type + symbol.name));
@@ -37,19 +42,24 @@ export function kallsymsImage(
     parts.push(padded);
     length += padded.length;
   };
-  place(
-    "kallsyms_offsets",
-    int32s(sorted.map((symbol) => (symbol.value >= 0 ? symbol.value : relativeBase - 1 - symbol.value))),
-  );
-  const base = Buffer.alloc(8);
-  base.writeBigInt64LE(BigInt(relativeBase));
-  place("kallsyms_relative_base", base);
+  const placeOffsets = (): void => {
+    const offsets = sorted.map(({ value }) => (value >= 0 ? value : relativeBase - 1 - value));
+    place("kallsyms_offsets", int32s(offsets));
+    const base = Buffer.alloc(8);
+    base.writeBigInt64LE(BigInt(relativeBase));
+    place("kallsyms_relative_base", base);
+  };
+  if (order === "offsets first") placeOffsets();
   place("kallsyms_num_syms", int32s([sorted.length]));
   const { stream, markers } = nameStream(names);
   place("kallsyms_names", stream);
   place("kallsyms_markers", int32s(markers));
   place("kallsyms_token_table", Buffer.from(tokens.map((token) => token + "\0").join(""), "latin1"));
   place("kallsyms_token_index", tokenIndex(tokens));
+  if (order === "names first") {
+    placeOffsets();
+    place("kallsyms_seqs_of_names", sequencesByName(sorted));
+  }
   return { bytes: Buffer.concat(parts), tables };
 }
 
@@ -71,6 +81,14 @@ function nameStream(names: readonly Uint8Array[]): { stream: Buffer; markers: nu
     at += length.length + name.length;
   });
   return { stream: Buffer.concat(parts), markers };
+}
+
+/** For each name in order of names, its place in order of addresses: three bytes, the high one first. */
+function sequencesByName(sorted: readonly KernelSymbol[]): Buffer {
+  const byName = sorted
+    .map(({ name }, index) => ({ name, index }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return Buffer.from(byName.flatMap(({ index }) => [index >>> 16, (index >>> 8) & 0xff, index & 0xff]));
 }
 
 function tokenIndex(tokens: readonly string[]): Buffer {
