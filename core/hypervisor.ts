@@ -35,7 +35,7 @@ export interface VcpuContext {
   readonly gsBase: number;
 }
 
-/** The VM scheduler's weight and cap of a domain (credit and credit2: weight 1..65535, cap in percent of one CPU, 0 = none). */
+/** The VM scheduler's weight and cap of a domain (weight 1..65535 and usually 256, cap in percent of one CPU, 0 = none). */
 export interface DomainShare {
   readonly weight: number;
   readonly capPercent: number;
@@ -63,6 +63,8 @@ export interface PausedDomain extends Disposable {
 export interface Domain extends Disposable {
   readonly info: DomainInfo;
   readonly memory: PhysicalMemory;
+  /** Its {@link PausedDomain} has `interrupt`. Absent: it has not. */
+  readonly canInterrupt?: boolean;
   /** Online vCPUs that run with 64-bit page tables, in order of their ids. */
   vcpus(): readonly VcpuContext[];
   /** Opens (once) our event channel into the guest; not for a pause, it takes time. Absent where the guest has none. */

@@ -11,9 +11,10 @@ import {
   runInRealTime,
   SimulatedHypervisor,
 } from "../native/simulated/index.js";
+import { openQemu, qemuDoctor } from "../native/qemu/index.js";
 import { openXen, xenDoctor } from "../native/xen/index.js";
 import { Clock, hostClock } from "./clock.js";
-import type { Composition } from "./cli/composition.js";
+import type { Check, Composition } from "./cli/composition.js";
 import { demoHost } from "./cli/demo-host.js";
 import { runCli } from "./cli/program.js";
 import { checkConfig, loadConfig, type LoadedConfig } from "./config/load.js";
@@ -104,12 +105,19 @@ function policyDeadlineMs({ values }: LoadedConfig): number {
   return pause === "early" ? Math.min(deadlineMs, pauseBudgetMs) : deadlineMs;
 }
 
-function openHypervisor(driver: DriverName): Hypervisor {
+function openHypervisor(driver: DriverName, { values }: LoadedConfig): Hypervisor {
   if (driver === "xen") return openXen();
+  if (driver === "qemu") return openQemu(values.qemu);
   const host = createSimulatedHost();
   host.advance(simulatedHeadStartNs);
   runInRealTime(host);
   return new SimulatedHypervisor(host);
+}
+
+function checksOf(driver: DriverName, { values }: LoadedConfig): readonly Check[] {
+  if (driver === "xen") return xenDoctor();
+  if (driver === "qemu") return qemuDoctor(values.qemu);
+  return [{ name: "simulated host", ok: true, found: "it needs nothing" }];
 }
 
 /** What `vmmsched demo` runs with. */
@@ -158,7 +166,7 @@ const composition: Composition = {
     );
     try {
       await control.open();
-      const hypervisor = openHypervisor(config.values.driver);
+      const hypervisor = openHypervisor(config.values.driver, config);
       const parts = { hypervisor, clock: hostClock, log, options, shared, policies };
       const container = compose({ ...parts, profiles: profiles.profiles });
       registry = container.resolve(DomainRegistry);
@@ -181,13 +189,13 @@ const composition: Composition = {
   },
 
   async observe(config, driver) {
-    const hypervisor = openHypervisor(driver);
+    const hypervisor = openHypervisor(driver, config);
     return (await composeHere({ hypervisor, clock: hostClock, log: silentLog }, config)).resolve(
       HostObserver,
     );
   },
 
-  doctor: () => Promise.resolve(xenDoctor()),
+  doctor: (config, driver) => Promise.resolve(checksOf(driver, config)),
 
   async demoHost() {
     const guests = new DemoGuests();

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { DriverName } from "../config/schema.js";
 import { VmmschedError } from "../errors.js";
-import { count, type CommandBuilder } from "./command.js";
+import { count, driverOption, type CommandBuilder } from "./command.js";
 import type { DomainReport, HostReport } from "./host-report.js";
 import { processTable } from "./process-table.js";
 import { jsonLine } from "./terminal.js";
@@ -30,7 +30,7 @@ export const psCommand: CommandBuilder = (composition, terminal) =>
     .option("--json", "print JSON, one object a line")
     .option("--count <n>", "look this many times", count, 1)
     .option("--every <ms>", "time between two looks", count, 1000)
-    .addOption(new Option("--driver <name>", "hypervisor driver").choices(["xen", "simulated"]))
+    .addOption(driverOption())
     .option("-c, --config <file>", "configuration file (YAML)")
     .addHelpText("after", examples)
     .action(async (wanted: readonly string[], options: PsOptions) => {

@@ -110,9 +110,9 @@ function witness(space: AddressSpace, symbols: Symbols): Vmcoreinfo | undefined 
   return vmcoreinfo;
 }
 
-/** Xen PV takes no injected interrupt. */
+/** Xen PV takes no injected interrupt, nor does anything else whose driver cannot send one. */
 function chooseWakeUp(domain: Domain, facts: LinuxFacts): WakeUp {
-  return domain.info.kind === "pv" ? wakeByIrqWork(facts, domain) : wakeByCallSingle(facts);
+  return domain.canInterrupt === true ? wakeByCallSingle(facts) : wakeByIrqWork(facts, domain);
 }
 
 function describe(
