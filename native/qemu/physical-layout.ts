@@ -17,7 +17,7 @@ export interface RamPiece {
 const rangeLine =
   /^ {2}([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:nv-)?(ram|rom|ramd|romd|i\/o)\): (.+?)(?: @([0-9a-f]{16}))?(?: (?:KVM|HVF))?$/;
 /** What the CPUs and devices see when they address memory. */
-const systemMemory = /^ AS "memory", root: system/;
+const systemMemory = ' AS "memory", root: system';
 
 /**
  * Where RAM lies in the machine's physical address space, by its own account: the flat view of its system memory in
@@ -27,7 +27,7 @@ const systemMemory = /^ AS "memory", root: system/;
 export function parsePhysicalLayout(text: string, machine: string): readonly RamPiece[] {
   const view = text
     .split(/\r?\n\r?\n/)
-    .find((part) => part.split(/\r?\n/).some((line) => line.startsWith(" AS \"memory\", root: system")));
+    .find((part) => part.split(/\r?\n/).some((line) => line.startsWith(systemMemory)));
   if (view === undefined)
     throw callError("info mtree -f", machine, "it shows no flat view of the system's memory");
   const pieces: RamPiece[] = [];
