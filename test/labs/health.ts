@@ -9,7 +9,7 @@ export interface Health {
   readonly messages: ReadonlySet<string>;
 }
 
-export const complaint =
+const complaint =
   /WARN|BUG|Oops|oops|psi:|rcu:|hung_task|blocked for more than|soft lockup|stall|Call Trace|list_(add|del) corruption/;
 
 export async function readHealth(lab: Lab, guests: readonly string[]): Promise<ReadonlyMap<string, Health>> {

@@ -11,7 +11,7 @@ import { ps } from "./vmmsched.js";
 const looks = 40;
 const everyMs = 400;
 /** Children a second and guest, as far as the emulated CPU can. */
-const forkRate = 20;
+const forkRate = 100;
 const listEveryMs = 800;
 const workloads = [`fork forker ${String(forkRate)}`, "crew threads 3", "nap sleepy 100"];
 const names = workloads.map((workload) => workload.split(" ")[0] ?? "");
