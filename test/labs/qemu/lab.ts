@@ -18,6 +18,7 @@ type Booted = Partial<Pick<GuestOptions, "qtest" | "memfd">> & Pick<GuestOptions
 /** Linux guests in QEMUs of this host, which end with the lab. */
 export class QemuLab implements Lab, AsyncDisposable {
   readonly #guests = new Map<string, QemuGuest>();
+  readonly #admins = new Map<QemuGuest, Qmp>();
 
   private constructor(
     /** Logs of this run. */
@@ -73,9 +74,13 @@ export class QemuLab implements Lab, AsyncDisposable {
     return Number((await readFile("/proc/uptime", "latin1")).split(" ")[0]);
   }
 
-  /** A QMP connection beside vmmsched's, as an administrator has one. */
+  /** A QMP connection beside vmmsched's, as an administrator has one; one a guest, since QEMU serves no more. */
   async admin(name: string): Promise<Qmp> {
-    const qmp = await Qmp.connect(this.guest(name).adminQmp);
+    const guest = this.guest(name);
+    const known = this.#admins.get(guest);
+    if (known !== undefined) return known;
+    const qmp = await Qmp.connect(guest.adminQmp);
+    this.#admins.set(guest, qmp);
     this.endings.add(() => qmp.close());
     return qmp;
   }

@@ -39,6 +39,9 @@ export class QemuGuest extends Guest implements AsyncDisposable {
 
   /** Starts it and waits until its init is ready. */
   static async boot(options: GuestOptions): Promise<QemuGuest> {
+    // Sockets of a QEMU that was killed are still there.
+    for (const kind of ["serial", "qmp", "admin", "qtest", "ram"])
+      await rm(join(options.sockets, `${options.name}.${kind}`), { force: true });
     const log = openSync(join(options.folder, `${options.name}.qemu.log`), "a");
     const child = spawn("setpriv", commandLine(options), { stdio: ["ignore", log, log] });
     const end = () => void child.kill("SIGTERM");
