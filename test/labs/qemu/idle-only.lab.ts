@@ -7,8 +7,8 @@ import { QemuLab } from "./lab.js";
 import { Vmmsched } from "./vmmsched.js";
 
 const alternations = 3;
-const busyMs = 8_000;
-const idleMs = 6_000;
+const busyMs = 7_000;
+const idleMs = 5_000;
 const reportMs = 100;
 /** Between a change of the other guest and the next decision after it, and what a busy host adds to that. */
 const reactionSeconds = 2;
