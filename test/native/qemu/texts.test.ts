@@ -31,7 +31,13 @@ FlatView #4
 describe("QEMU's account of its memory", () => {
   it("is taken as it stands: splits, ROMs, several backends", () => {
     assert.deepEqual(
-      parsePhysicalLayout(memory, "vm").map((piece) => Object.values(piece)),
+      parsePhysicalLayout(memory, "vm").map((piece) => [
+        piece.firstFrame,
+        piece.frames,
+        piece.regionOffset,
+        piece.region,
+        piece.writable,
+      ]),
       [
         [0, 0xc3, 0, "ram0", true],
         [0xc3, 0x25, 0xc3000, "ram0", false],
