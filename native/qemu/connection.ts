@@ -120,10 +120,16 @@ export class Connection implements Disposable {
    * that stopped it. Throws ERR_HYPERVISOR_CALL and ERR_DOMAIN_GONE.
    */
   stop(): boolean {
+    this.takeEvents();
+    // `stop` would take from a machine that waits for its migration to come in that it runs afterwards.
+    if (!this.#running) return false;
     const [before] = this.qmp.executeBoth("query-status", "stop");
     const ours = statusIn(before, this.qmp).running;
     this.takeEvents();
-    if (this.#running) throw callError("stop", this.qmp.path, "it is still running");
+    if (this.#running) {
+      this.resume();
+      throw callError("stop", this.qmp.path, "QEMU did not say that it stopped");
+    }
     // The event was of our own doing.
     if (ours) this.#statusUnknown = false;
     return ours;

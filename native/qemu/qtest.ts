@@ -15,7 +15,7 @@ const largestApicId = 0xff;
  * APIC, as a device with message-signalled interrupts sends it. It is made for QEMU's own tests, and works beside any accelerator.
  */
 export class Qtest implements Disposable {
-  readonly #socket: LineSocket;
+  #socket: LineSocket;
   readonly #machine: string;
 
   private constructor(socket: LineSocket, machine: string) {
@@ -48,10 +48,6 @@ export class Qtest implements Disposable {
     }
   }
 
-  get lost(): string | undefined {
-    return this.#socket.lost;
-  }
-
   /** Fixed delivery, edge-triggered, to one physical APIC id; ids above 255 cannot be addressed this way. */
   injectMsi(apicId: number, vector: number): void {
     if (!Number.isInteger(apicId) || apicId < 0 || apicId > largestApicId)
@@ -65,9 +61,9 @@ export class Qtest implements Disposable {
     this.#socket[Symbol.dispose]();
   }
 
-  /** After a time-out no answer could be told from the next one: it is closed. */
+  /** After a time-out no answer could be told from the next one: the socket is closed, and the next question opens it anew. */
   #ask(command: string): string {
-    if (this.#socket.lost !== undefined) throw callError(command, this.#machine, this.#socket.lost);
+    if (this.#socket.lost !== undefined) this.#socket = LineSocket.connect(this.#socket.path);
     this.#socket.send(command, answerMs);
     const deadline = performance.now() + answerMs;
     for (;;) {
