@@ -122,7 +122,7 @@ export class Connection implements Disposable {
   stop(): boolean {
     this.takeEvents();
     // `stop` would take from a machine that waits for its migration to come in that it runs afterwards.
-    if (!this.#running) return false;
+    if (!this.running) return false;
     const [before] = this.qmp.executeBoth("query-status", "stop");
     const ours = statusIn(before, this.qmp).running;
     this.takeEvents();
