@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "mocha";
+import { after, afterEach, before, describe, it } from "mocha";
 import { ticksOf, waitForTicks } from "../observe.js";
 import { sleepMs } from "../vmmsched-log.js";
 import { alignClock, clockError } from "./clock.js";
@@ -56,6 +56,11 @@ for (const kernel of wantedKernels)
           );
         });
 
+        afterEach(async () => {
+          // What a failed case leaves must not disturb the next one.
+          await lab.guest("guest").send("stop work");
+        });
+
         for (const work of works)
           it(`${work}: gains nothing while it is held, runs again each time, and dies of SIGKILL while held`, async () => {
             const guest = lab.guest("guest");
@@ -109,12 +114,13 @@ for (const kernel of wantedKernels)
       });
     }
 
-/** Threads that use CPU time by themselves, as opposed to those that wait for ever. */
+/** Threads that use CPU time by themselves; the first of several only waits for the others, once it has started them. */
 async function workersOf(hand: Hand, pids: readonly number[]): Promise<readonly number[]> {
   const start = hand.threads(pids);
   await sleepMs(workMs);
   const end = hand.threads(pids);
-  return start.filter((thread) => gained(thread, end) > 0).map(({ id }) => id);
+  const workers = start.filter((thread) => gained(thread, end) > 0).map(({ id }) => id);
+  return end.length > pids.length ? workers.filter((id) => !pids.includes(id)) : workers;
 }
 
 function gained(before: SeenThread, now: readonly SeenThread[]): number {
