@@ -37,7 +37,7 @@ const composition: Composition = {
     return (await composeHere({ hypervisor: open() }, config)).resolve(HostObserver);
   },
 
-  doctor: async () => (await import("../native/xen/index.js")).xenDoctor(),
+  doctor: async (config, driver) => (await import("./wiring/drivers.js")).examineHost(driver, config.values),
 
   demoHost: async () => (await import("./wiring/demo.js")).openDemoHost(),
 

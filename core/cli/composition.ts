@@ -18,7 +18,8 @@ export interface Composition {
   scheduler(configFile: string, options: { readonly dryRun: boolean }): Promise<Scheduler>;
   /** Looks at a host, through a driver or in an image of memory, without ever writing to it. */
   observe(config: LoadedConfig, at: DriverName | ImageSource): Promise<Observer>;
-  doctor(): Promise<readonly Check[]>;
+  /** Examines this machine for what `driver` needs. Changes nothing. */
+  doctor(config: LoadedConfig, driver: DriverName): Promise<readonly Check[]>;
   /** A simulated host with a scheduler on it. */
   demoHost(): Promise<DemoHost>;
   /** Asks the running scheduler for a record: its bytes, until the stream is destroyed. Throws ERR_CONTROL_…. */

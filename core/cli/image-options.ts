@@ -1,6 +1,7 @@
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { InvalidArgumentError, type Command } from "commander";
 import type { DriverName } from "../config/schema.js";
 import { VmmschedError } from "../errors.js";
+import { driverOption } from "./command.js";
 import type { ImageSource } from "./composition.js";
 
 /** What a command takes that looks at a host or at an image of memory. */
@@ -15,9 +16,7 @@ const units: Readonly<Record<string, number>> = { "": giB, G: giB, M: 2 ** 20 };
 
 export function withPlaceOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("--driver <name>", "hypervisor driver").choices(["xen", "simulated"]).conflicts("image"),
-    )
+    .addOption(driverOption().conflicts("image"))
     .option("--image <file>", "look at an image of memory: raw RAM, or an ELF core of QEMU or Xen")
     .option(
       "--split <size>",

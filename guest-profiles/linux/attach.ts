@@ -182,7 +182,7 @@ function wakeUpOrReason(domain: Domain, facts: LinuxFacts): WakeUp | string {
   }
 }
 
-/** Xen PV takes no injected interrupt. */
+/** Xen PV takes no injected interrupt, nor does anything else whose driver cannot send one. */
 function chooseWakeUp(domain: Domain, facts: LinuxFacts): WakeUp {
-  return domain.info.kind === "pv" ? wakeByIrqWork(facts, domain) : wakeByCallSingle(facts);
+  return domain.canInterrupt === true ? wakeByCallSingle(facts) : wakeByIrqWork(facts, domain);
 }

@@ -29,7 +29,7 @@ describe("command line", () => {
       /^vmmsched: unknown option '--jsn'\n\(Did you mean --json\?\)\nSee: vmmsched ps --help\n$/,
     ],
     [["ps", "--count", "0"], /'0' is invalid.* Give a whole number from 1 on\.\n/],
-    [["ps", "--driver", "kvm"], /Allowed choices are xen, simulated\.\n/],
+    [["ps", "--driver", "kvm"], /Allowed choices are xen, qemu, simulated\.\n/],
     [["doctor", "extra"], /too many arguments/],
   ];
   for (const [args, said] of wrong) {

@@ -51,7 +51,7 @@ void workload_start(char *line) {
   for (char *word = strtok(line, " "); word && count < 7; word = strtok(NULL, " "))
     words[count++] = word;
   if (count < 2 || !kind_known(words[1]) || strlen(words[0]) >= NAME_BYTES) {
-    say("ERROR start: expected NAME (up to 15 characters) and one of burn, threads N, sleepy MS, alternate BUSY_MS IDLE_MS, forker RATE, syscalls, pingpong");
+    say("ERROR start: expected NAME (up to 15 characters) and one of burn, threads N, sleepy MS, alternate BUSY_MS IDLE_MS, forker RATE, syscalls, pingpong, futex N, writer");
     return;
   }
   int pipes[4] = {-1, -1, -1, -1};

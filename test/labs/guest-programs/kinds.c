@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "guest.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -50,6 +51,45 @@ static void threads(const char *name, long count) {
   }
   for (;;)
     pause();
+}
+
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void *contend(void *name) {
+  set_name(name);
+  for (;;) {
+    pthread_mutex_lock(&shared_lock);
+    spin(20000);
+    pthread_mutex_unlock(&shared_lock);
+    spin(5000);
+  }
+  return NULL;
+}
+
+/* Threads that all want one lock: whoever waits for it sleeps in futex(). */
+static void futex(const char *name, long count) {
+  for (long i = 0; i < count; i++) {
+    char *own = calloc(1, NAME_BYTES);
+    snprintf(own, NAME_BYTES, "%.12s-%ld", name, i % 100);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, contend, own))
+      say("ERROR %s: thread %ld was not created", name, i);
+  }
+  for (;;)
+    pause();
+}
+
+static void writer(const char *name) {
+  static const char block[65536];
+  char path[64];
+  snprintf(path, sizeof path, "/%s.data", name);
+  for (;;) {
+    int file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    for (int i = 0; i < 64; i++)
+      if (write(file, block, sizeof block) != sizeof block)
+        say("ERROR %s: %s was not written", name, path);
+    close(file);
+  }
 }
 
 static void sleepy(long ms) {
@@ -101,7 +141,7 @@ static void pingpong(int side, const int *pipes) {
 }
 
 int kind_known(const char *kind) {
-  static const char *const kinds[] = {"burn", "threads", "sleepy", "alternate", "forker", "syscalls", "pingpong", NULL};
+  static const char *const kinds[] = {"burn", "threads", "sleepy", "alternate", "forker", "syscalls", "pingpong", "futex", "writer", NULL};
   for (const char *const *known = kinds; *known; known++)
     if (!strcmp(kind, *known))
       return 1;
@@ -124,5 +164,9 @@ void kind_run(const char *kind, const char *name, char **arguments, int side, co
     syscalls();
   else if (!strcmp(kind, "pingpong"))
     pingpong(side, pipes);
+  else if (!strcmp(kind, "futex"))
+    futex(name, number(arguments, 0, 2));
+  else if (!strcmp(kind, "writer"))
+    writer(name);
   burn();
 }

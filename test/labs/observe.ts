@@ -1,22 +1,13 @@
 import { performance } from "node:perf_hooks";
-import type { XenLab } from "./lab.js";
+import type { Guest } from "./guest.js";
 import { parseTick, type Tick, type Workload } from "./parse.js";
-import { sleepMs } from "./vmmsched.js";
+import { sleepMs } from "./vmmsched-log.js";
 
-/** The state column of `xl list` by the domain's name, for instance "-b----". */
-export async function domainStates(lab: XenLab): Promise<ReadonlyMap<string, string>> {
-  const { stdout } = await lab.dom0.run("xl list");
-  const rows = stdout
-    .trim()
-    .split("\n")
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/));
-  return new Map(rows.map(([name = "", , , , state = ""]) => [name, state]));
-}
-
-/** The domains that `xl list` shows as paused. */
-export async function pausedDomains(lab: XenLab): Promise<readonly string[]> {
-  return [...(await domainStates(lab))].filter(([, state]) => state.includes("p")).map(([name]) => name);
+/** Guests that are driven through their consoles, on a host with a clock. */
+export interface Lab {
+  guest(name: string): Guest;
+  /** Seconds that the host of the guests has been up. */
+  hostUptime(): Promise<number>;
 }
 
 /** CPU ticks of a workload or thread in a TICK line. */
@@ -33,7 +24,7 @@ export function workloadOf(tick: Tick, name: string): Workload {
 
 /** What a guest says of its workloads from now on: the first TICK line that satisfies `ready`, and the one it began with. */
 export async function waitForTicks(
-  lab: XenLab,
+  lab: Lab,
   guestName: string,
   ready: (first: Tick, latest: Tick) => boolean,
   guestSeconds: number,
@@ -64,7 +55,7 @@ export async function waitForTicks(
 
 /** The guest's time, in seconds, until each of these threads runs and has gained CPU ticks, at most `guestSeconds`. */
 export async function secondsUntilGain(
-  lab: XenLab,
+  lab: Lab,
   guestName: string,
   threads: readonly string[],
   guestSeconds: number,
@@ -81,7 +72,7 @@ export async function secondsUntilGain(
 
 /** The ticks that a thread gains in so many seconds of the guest's time, from now on. */
 export async function gainIn(
-  lab: XenLab,
+  lab: Lab,
   guestName: string,
   thread: string,
   guestSeconds: number,

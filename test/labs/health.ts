@@ -1,45 +1,42 @@
 import assert from "node:assert/strict";
-import type { XenLab } from "./lab.js";
+import type { Lab } from "./observe.js";
 import { parseTick } from "./parse.js";
 
-/** A guest at one moment: its uptime and Dom0's, and what its kernel has logged so far. */
+/** A guest at one moment: its uptime and the host's, and what its kernel has logged so far. */
 export interface Health {
   readonly uptime: number;
-  readonly dom0Uptime: number;
+  readonly hostUptime: number;
   readonly messages: ReadonlySet<string>;
 }
 
 const complaint =
   /WARN|BUG|Oops|oops|psi:|rcu:|hung_task|blocked for more than|soft lockup|stall|Call Trace|list_(add|del) corruption/;
 
-export async function readHealth(
-  lab: XenLab,
-  guests: readonly string[],
-): Promise<ReadonlyMap<string, Health>> {
+export async function readHealth(lab: Lab, guests: readonly string[]): Promise<ReadonlyMap<string, Health>> {
   const all = new Map<string, Health>();
   for (const name of guests) all.set(name, await healthOf(lab, name));
   return all;
 }
 
-async function healthOf(lab: XenLab, name: string): Promise<Health> {
+async function healthOf(lab: Lab, name: string): Promise<Health> {
   const guest = lab.guest(name);
   const [line] = await guest.ask("report 500", /^TICK n=.*$/);
-  const { stdout } = await lab.dom0.run("cut -d' ' -f1 /proc/uptime");
+  const hostUptime = await lab.hostUptime();
   await guest.send("report 0");
   const since = await guest.end();
   await guest.ask("dmesg", /^KMSG end$/);
   const { lines } = await guest.lines(since);
   const messages = new Set(lines.filter((text) => text.startsWith("KMSG ")));
-  return { uptime: parseTick(line)?.uptime ?? 0, dom0Uptime: Number(stdout), messages };
+  return { uptime: parseTick(line)?.uptime ?? 0, hostUptime, messages };
 }
 
-/** No kernel has complained, and every guest's uptime went as fast as Dom0's since `before`, to 1 %. */
-export async function assertHealthy(lab: XenLab, before: ReadonlyMap<string, Health>): Promise<void> {
+/** No kernel has complained, and every guest's uptime went as fast as the host's since `before`, to 1 %. */
+export async function assertHealthy(lab: Lab, before: ReadonlyMap<string, Health>): Promise<void> {
   for (const [name, start] of before) {
     const end = await healthOf(lab, name);
-    const elapsed = end.dom0Uptime - start.dom0Uptime;
+    const elapsed = end.hostUptime - start.hostUptime;
     const drift = Math.abs(end.uptime - start.uptime - elapsed);
-    // One second for the time between the guest's reading and Dom0's.
+    // One second for the time between the guest's reading and the host's.
     assert.ok(
       drift <= 0.01 * elapsed + 1,
       `${name}: clock is off by ${drift.toFixed(2)} s after ${elapsed.toFixed(0)} s`,

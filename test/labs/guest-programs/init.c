@@ -1,14 +1,16 @@
-/* PID 1 of a lab guest: takes one command a line from the Xen console (hvc0) and answers there. */
+/* PID 1 of a lab guest: takes one command a line from its console, or from the device that the kernel's command line names as lab=, and answers there. */
 #define _GNU_SOURCE
 #include "guest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
@@ -59,8 +61,12 @@ static void carry_out(char *line) {
     adjust_clock(rest);
   else if (!strcmp(line, "dmesg"))
     report_kernel_log();
+  else if (!strcmp(line, "reboot"))
+    reboot(RB_AUTOBOOT);
+  else if (!strcmp(line, "poweroff"))
+    reboot(RB_POWER_OFF);
   else if (*line)
-    say("ERROR unknown command %s: expected start, stop, report, proclist, echo, adjust or dmesg", line);
+    say("ERROR unknown command %s: expected start, stop, report, proclist, echo, adjust, dmesg, reboot or poweroff", line);
 }
 
 static void take_input(void) {
@@ -109,6 +115,11 @@ static void reap(void) {
 static void child_ended(int signal) { (void)signal; }
 
 static void set_console(void) {
+  /* The kernel passes what it does not know itself on as environment. */
+  const char *own = getenv("lab");
+  int device = own ? open(own, O_RDWR | O_NOCTTY) : -1;
+  for (int i = 0; device >= 0 && i < 3; i++)
+    dup2(device, i);
   struct termios console;
   if (tcgetattr(0, &console))
     return;

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Dom0 } from "./dom0.js";
 
 export interface ConsoleLines {
   readonly lines: readonly string[];
@@ -7,35 +6,38 @@ export interface ConsoleLines {
   readonly next: number;
 }
 
-/** A guest as seen and driven through its console (images/domu/init.c). */
-export class Guest {
-  readonly name: string;
-  readonly #dom0: Dom0;
+/** What a guest's init reads and writes; all that it has written is kept. */
+export interface GuestConsole {
+  send(line: string): Promise<void>;
+  /** Output since a byte offset. */
+  read(since: number): Promise<string>;
+  /** Bytes of output so far. */
+  size(): Promise<number>;
+}
 
-  constructor(name: string, dom0: Dom0) {
-    this.name = name;
-    this.#dom0 = dom0;
-  }
+/** A guest as seen and driven through its console (guest-programs/init.c). */
+export class Guest {
+  constructor(
+    readonly name: string,
+    private readonly console: GuestConsole,
+  ) {}
 
   /** Writes one command line to the guest's console, for instance `start bg burn`. */
-  async send(command: string): Promise<void> {
-    await this.#dom0.run(`guest-send ${this.name} ${quoted(command)}`);
+  send(command: string): Promise<void> {
+    return this.console.send(command);
   }
 
-  /** Whole lines of the console since a byte offset of its log. */
+  /** Whole lines of the console since a byte offset. */
   async lines(since = 0): Promise<ConsoleLines> {
-    const { stdout } = await this.#dom0.run(`tail -c +${since + 1} ${this.log} 2>/dev/null`, {
-      mayFail: true,
-    });
-    const whole = stdout.slice(0, stdout.lastIndexOf("\n") + 1);
+    const text = await this.console.read(since);
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
     const lines = whole.split("\n").map((line) => line.replaceAll("\r", ""));
     return { lines: lines.slice(0, -1), next: since + Buffer.byteLength(whole) };
   }
 
   /** The offset at which the next output will stand. */
-  async end(): Promise<number> {
-    const { stdout } = await this.#dom0.run(`stat -c %s ${this.log}`, { mayFail: true });
-    return Number(stdout.trim() || 0);
+  end(): Promise<number> {
+    return this.console.size();
   }
 
   /** Waits for a line; throws with the last lines of the console if none came. */
@@ -64,12 +66,4 @@ export class Guest {
     await this.send(command);
     return this.waitFor(answer, timeoutMs, since);
   }
-
-  get log(): string {
-    return `/var/log/xen/console/guest-${this.name}.log`;
-  }
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
