@@ -5,6 +5,7 @@ import { LinuxMachine } from "./linux/machine.js";
 import { ToyMachine } from "./toy/machine.js";
 
 export type { DomainSpec } from "./host.js";
+export type { KallsymsOrder } from "./linux/kallsyms-image.js";
 export type { ProcessSpec } from "./linux/machine.js";
 export type { Workload } from "./linux/workload.js";
 export type { ToyVersion } from "./toy/structures.js";

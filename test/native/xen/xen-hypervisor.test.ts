@@ -111,8 +111,8 @@ describeWith("XenHypervisor", missingCompiler(), () => {
     const before = process.memoryUsage().heapUsed;
     for (let i = 0; i < rounds; i++) xen.domains();
     const bytesPerCall = (process.memoryUsage().heapUsed - before) / rounds;
-    // One object a domain would be 20 * 16 bytes at least; what is left is a number or two outside the loop.
-    assert.ok(bytesPerCall < 100, `${bytesPerCall} bytes a call`);
+    // One object a domain would be 20 * 16 bytes at least; what is left are a few numbers outside the loop.
+    assert.ok(bytesPerCall < 200, `${bytesPerCall} bytes a call`);
   });
 
   it("reads the older structure of Xen 4.14 and 4.15", () => {
