@@ -17,7 +17,7 @@ export interface UndoWord {
   readonly after: number;
 }
 
-const capacity = 64;
+const capacity = 2048;
 const expectation = 0;
 const write = 1;
 
