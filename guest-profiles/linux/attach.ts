@@ -13,12 +13,23 @@ import { readCpus, requireSymbol, wantedSymbols, type LinuxFacts } from "./facts
 import { findSymbols, type Symbols } from "./kallsyms.js";
 import { kernelRoots, readKernelImage, type KernelImage, type KernelRoot } from "./kernel-image.js";
 import { KnownKernels, type KnownKernel } from "./known-kernels.js";
+import { deschedule } from "./deschedule.js";
+import { freezerTrap } from "./freezer-trap.js";
+import type { HoldMethod, HoldMethodName } from "./hold-method.js";
 import { resolveLayout } from "./layout.js";
 import { LinuxKernel } from "./linux-kernel.js";
+import { resolveRunQueueLayout } from "./run-queue/layout.js";
+import { resolvePsiLayout, type PsiLayout } from "./run-queue/psi.js";
+import { unlink } from "./unlink.js";
 import { readVmcoreinfo, type Vmcoreinfo } from "./vmcoreinfo.js";
 import { wakeByCallSingle } from "./wake-by-call-single.js";
 import { wakeByIrqWork } from "./wake-by-irq-work.js";
 import type { WakeUp } from "./wake-up.js";
+
+/** The profile's options, see plugin.json. */
+export interface LinuxOptions {
+  readonly hold?: HoldMethodName;
+}
 
 const knownKernels = new KnownKernels();
 
@@ -26,16 +37,16 @@ const knownKernels = new KnownKernels();
  * Recognises a Linux kernel in a running domain and configures itself from it alone: page table of a vCPU -> kernel
  * image -> kallsyms -> BTF -> layouts, with VMCOREINFO as the witness. Undefined when no vCPU runs a Linux kernel.
  */
-export async function attach(domain: Domain): Promise<GuestKernel | undefined> {
+export async function attach(domain: Domain, options: LinuxOptions): Promise<GuestKernel | undefined> {
   for (const root of kernelRoots(domain.vcpus())) {
     const known = knownKernels.recognise(domain, root);
     if (known !== undefined)
-      return assemble(domain, root, known, "kernel known from another domain by its build id");
+      return assemble(domain, options, root, known, "kernel known from another domain by its build id");
     const image = await readKernelImage(domain.memory, root);
     if (image?.bytes.includes("Linux version ") !== true) continue;
     const kernel = await study(image);
     const evidence = "kallsyms and BTF in the kernel image that a vCPU's page table maps";
-    const attached = assemble(domain, root, kernel, evidence);
+    const attached = assemble(domain, options, root, kernel, evidence);
     if (kernel.buildId !== "" && knownKernels.recognise(domain, root) === undefined) knownKernels.add(kernel);
     return attached;
   }
@@ -56,12 +67,20 @@ async function study(image: KernelImage): Promise<KnownKernel> {
     buildId: readVmcoreinfo(space, symbols)?.get("BUILD-ID") ?? "",
     symbols,
     layout: resolveLayout(btf),
+    runQueue: resolveRunQueueLayout(btf),
+    psi: resolvePsiLayout(btf),
     systemRunning: btf.enumerator("system_states", "SYSTEM_RUNNING") ?? 0,
     release: (btf.member("uts_namespace", "name.release")?.bitOffset ?? 0) / 8,
   };
 }
 
-function assemble(domain: Domain, root: KernelRoot, kernel: KnownKernel, evidence: string): GuestKernel {
+function assemble(
+  domain: Domain,
+  options: LinuxOptions,
+  root: KernelRoot,
+  kernel: KnownKernel,
+  evidence: string,
+): GuestKernel {
   const { symbols, layout } = kernel;
   const space = permanentSpace(domain, root, symbols);
   requireRunning(space, kernel);
@@ -70,11 +89,14 @@ function assemble(domain: Domain, root: KernelRoot, kernel: KnownKernel, evidenc
     space,
     symbols,
     layout,
+    runQueue: kernel.runQueue,
     cpus: readCpus(space, symbols),
     initTask: requireSymbol(symbols, "init_task"),
   };
   const wakeUp = chooseWakeUp(domain, facts);
-  return new LinuxKernel(describe(facts, kernel, evidence, vmcoreinfo, wakeUp), facts, wakeUp);
+  const method = chooseHold(domain, facts, kernel.psi, options);
+  const description = describe(facts, kernel, evidence, vmcoreinfo, wakeUp, method);
+  return new LinuxKernel(description, facts, wakeUp, typeof method === "string" ? undefined : method);
 }
 
 /** The process whose page table led us here will exit one day: from now on through the kernel's own, init_top_pgt. */
@@ -115,12 +137,30 @@ function chooseWakeUp(domain: Domain, facts: LinuxFacts): WakeUp {
   return domain.info.kind === "pv" ? wakeByIrqWork(facts, domain) : wakeByCallSingle(facts);
 }
 
+/** The way to hold that the options ask for, or why it does not work in this kernel. */
+function chooseHold(
+  domain: Domain,
+  facts: LinuxFacts,
+  psi: PsiLayout | string | undefined,
+  { hold = "trap" }: LinuxOptions,
+): HoldMethod | string {
+  switch (hold) {
+    case "trap":
+      return freezerTrap(facts);
+    case "deschedule":
+      return deschedule(facts, domain);
+    case "unlink":
+      return unlink(facts, psi);
+  }
+}
+
 function describe(
   { space, symbols }: LinuxFacts,
   { buildId, release }: KnownKernel,
   evidence: string,
   vmcoreinfo: Vmcoreinfo | undefined,
   wakeUp: WakeUp,
+  method: HoldMethod | string,
 ): GuestDescription {
   const can = (how: string): Capability => ({ can: true, how });
   return {
@@ -133,7 +173,7 @@ function describe(
       vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext",
     ],
     capabilities: {
-      hold: can("the freezer trap (JOBCTL_TRAP_FREEZE)"),
+      hold: typeof method === "string" ? { can: false, why: method } : can(method.how),
       release: can(wakeUp.how),
       priority: { can: false, why: "this version reads priorities and does not change them" },
     },

@@ -1,4 +1,4 @@
 import type { GuestProfile } from "vmmsched/plugin-api";
-import { attach } from "./attach.js";
+import { attach, type LinuxOptions } from "./attach.js";
 
-export default { attach } satisfies GuestProfile;
+export default { attach } satisfies GuestProfile<LinuxOptions>;

@@ -4,6 +4,11 @@ import type { KernelImage } from "./kernel-image.js";
 /** Address of each wanted symbol that the kernel has: per-CPU variables as offsets into a CPU's area. */
 export type Symbols = ReadonlyMap<string, GuestVa>;
 
+/** Name under which {@link Symbols} has the address where the symbol after `name` begins: where `name` ends at the latest. */
+export function endOf(name: string): string {
+  return `${name} end`;
+}
+
 /** Tokens "0" to "9" stand in the token table as themselves: the shape that gives it away (scripts/kallsyms.c). */
 const digits = Buffer.from("0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00", "latin1");
 const tokenCount = 256;
@@ -133,7 +138,9 @@ async function lookUp(bytes: Buffer, tables: KallsymsTables, wanted: readonly st
     // The first character is the symbol's type.
     if (!hashes.has(hashOf(name, 1, size))) continue;
     const text = name.toString("latin1", 1, size);
-    if (names.has(text) && !found.has(text)) found.set(text, symbolAddress(bytes, tables, i));
+    if (!names.has(text) || found.has(text)) continue;
+    found.set(text, symbolAddress(bytes, tables, i));
+    if (i + 1 < tables.symbolCount) found.set(endOf(text), symbolAddress(bytes, tables, i + 1));
   }
   return found;
 }

@@ -2,6 +2,8 @@ import { AddressSpace, isVmmschedError, type Domain } from "vmmsched/plugin-api"
 import type { KernelRoot } from "./kernel-image.js";
 import type { Symbols } from "./kallsyms.js";
 import type { LinuxLayout } from "./layout.js";
+import type { RunQueueLayout } from "./run-queue/layout.js";
+import type { PsiLayout } from "./run-queue/psi.js";
 import { readVmcoreinfo } from "./vmcoreinfo.js";
 
 /** What is the same in every guest that runs this build at these addresses. */
@@ -9,6 +11,10 @@ export interface KnownKernel {
   readonly buildId: string;
   readonly symbols: Symbols;
   readonly layout: LinuxLayout;
+  /** In words what of them is not known here. */
+  readonly runQueue: RunQueueLayout | string;
+  /** Undefined: a kernel without it. */
+  readonly psi: PsiLayout | string | undefined;
   /** Value of SYSTEM_RUNNING. */
   readonly systemRunning: number;
   /** Offset of the release string in init_uts_ns. */

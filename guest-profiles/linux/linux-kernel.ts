@@ -10,7 +10,9 @@ import {
   type TaskChange,
 } from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
-import { planHold, planRelease, type FreezerTrap } from "./freezer-trap.js";
+import { freezerTrap } from "./freezer-trap.js";
+import type { HoldMethod } from "./hold-method.js";
+import { planHold, planRelease, type HoldTools } from "./hold.js";
 import { Holds } from "./holds.js";
 import { readTask } from "./task.js";
 import { forEachTask } from "./task-list.js";
@@ -22,7 +24,7 @@ const scanTries = 5;
 /** A running Linux kernel. */
 export class LinuxKernel implements GuestKernel {
   readonly #holds: Holds;
-  readonly #trap: FreezerTrap;
+  readonly #tools: HoldTools;
   readonly #visit: (task: GuestVa, leader: boolean) => void;
   #into: SnapshotBuilder | undefined;
   #restarts = 0;
@@ -31,9 +33,11 @@ export class LinuxKernel implements GuestKernel {
     readonly description: GuestDescription,
     private readonly facts: LinuxFacts,
     wakeUp: WakeUp,
+    /** Undefined: the one that is asked for does not work in this kernel. */
+    method: HoldMethod | undefined,
   ) {
     this.#holds = new Holds(facts, wakeUp);
-    this.#trap = { facts, holds: this.#holds, wakeUp };
+    this.#tools = { facts, holds: this.#holds, wakeUp, method, trap: freezerTrap(facts) };
     this.#visit = (task, leader) => {
       this.#addTask(task, leader);
     };
@@ -64,8 +68,7 @@ export class LinuxKernel implements GuestKernel {
   /** A trap in guest memory may be the guest's own freezer's: what is ours, only the kernel before this one knew. */
   adopt(held: readonly HeldTask[]): void {
     for (const { address, id, startTimeNs, hold } of held) {
-      const releasing = hold === "releasing";
-      this.#holds.note(address, id, startTimeNs, releasing ? "releasing" : "holding", releasing);
+      this.#holds.adopt(address, id, startTimeNs, hold === "releasing" ? "releasing" : "holding");
     }
   }
 
@@ -74,8 +77,8 @@ export class LinuxKernel implements GuestKernel {
     edit.begin(this.facts.space);
     try {
       return change.kind === "hold"
-        ? planHold(this.#trap, change, edit)
-        : planRelease(this.#trap, change, edit);
+        ? planHold(this.#tools, change, edit)
+        : planRelease(this.#tools, change, edit);
     } catch (error) {
       if (
         isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") ||

@@ -11,6 +11,12 @@ const UTIL_AVG_UNCHANGED = 0x80000000;
 const listNext = 0;
 const listPrev = 8;
 
+/** What forbids the surgery: something it does not keep right, or a queue that does not fit together. */
+export interface Refusal {
+  readonly notNow: "not by this method" | "queue inconsistent";
+  readonly why: string;
+}
+
 /** What the surgery works with; made once for a kernel. */
 export interface DequeueTools {
   /** fair_sched_class. */
@@ -36,17 +42,17 @@ export function dequeueTask(
   task: GuestVa,
   rq: GuestVa,
   area: GuestVa,
-): string | undefined {
+): Refusal | undefined {
   const { layout, overlay } = tools;
   const entity = vaOffset(task, layout.task.entity);
   const broken = checkChain(tools, entity, rq);
-  if (broken !== undefined) return broken;
+  if (broken !== undefined) return { notNow: "queue inconsistent", why: broken };
   overlay.watch(true);
   const refusal = notPlain(tools, task, rq) ?? notLeaving(tools, entity, rq);
-  if (refusal !== undefined) return refusal;
+  if (refusal !== undefined) return { notNow: "not by this method", why: refusal };
   const current = overlay.pointer(rq, layout.rq.curr);
   const pressure = tools.pressure?.leaveQueue(task, current, area, rq, layout.rq.clock);
-  if (pressure !== undefined) return pressure;
+  if (pressure !== undefined) return { notNow: "not by this method", why: pressure };
   leaveWaiting(tools, task, rq);
   leaveUtilization(tools, entity, rq);
   leaveQueues(tools, task, entity, rq);
@@ -55,7 +61,8 @@ export function dequeueTask(
   const { word, mask } = layout.contributesToLoad;
   overlay.write32(task, word, (overlay.u32(task, word) & ~mask) >>> 0);
   overlay.watch(false);
-  return checkChain(tools, entity, rq);
+  const spoilt = checkChain(tools, entity, rq);
+  return spoilt === undefined ? undefined : { notNow: "queue inconsistent", why: spoilt };
 }
 
 /** What the surgery does not keep right: other classes, NUMA and core scheduling. */

@@ -42,8 +42,9 @@ const wanted = {
   },
   task: {
     struct: "task_struct",
-    members: { entity: ["se"], schedClass: ["sched_class"], policy: ["policy"] },
+    members: { entity: ["se"], schedClass: ["sched_class"], policy: ["policy"], mm: ["mm"] },
   },
+  mm: { struct: "mm_struct", members: { pgd: ["pgd"] } },
 } as const;
 
 /** Members that exist only with some options or in some releases; what is absent needs no upkeep. */
@@ -110,8 +111,13 @@ const optional = {
   },
 } as const;
 
-type Required = typeof wanted;
+type Wanted = typeof wanted;
 type Optional = typeof optional;
+/** A structure with paths of members. */
+interface Paths {
+  readonly struct: string;
+  readonly members: Readonly<Record<string, readonly string[]>>;
+}
 type Offsets<Members> = { readonly [Name in keyof Members]: number };
 type MaybeOffsets<Members> = { readonly [Name in keyof Members]?: number };
 
@@ -139,8 +145,9 @@ export interface LagLayout {
 
 /** Byte offsets of everything that walks and edits of a run queue use, in one kernel. */
 export type RunQueueLayout = {
-  readonly [Name in keyof Required]: Offsets<Required[Name]["members"]> &
-    MaybeOffsets<Optional[Name]["members"]>;
+  readonly [Name in keyof Wanted]: Offsets<Wanted[Name]["members"]>;
+} & {
+  readonly [Name in keyof Optional]: MaybeOffsets<Optional[Name]["members"]>;
 } & {
   readonly tree: TreeLayout;
   /** Undefined: CFS. */
@@ -152,7 +159,7 @@ export type RunQueueLayout = {
 /** Offset of every member, or in words what this kernel's fair scheduler lacks or has that is not known here. */
 export function resolveRunQueueLayout(btf: Btf): RunQueueLayout | string {
   const parts: Record<string, Record<string, number>> = {};
-  for (const [name, { struct, members }] of Object.entries(wanted)) {
+  for (const [name, { struct, members }] of Object.entries<Paths>(wanted)) {
     const offsets: Record<string, number> = {};
     for (const [member, paths] of Object.entries(members)) {
       const offset = offsetOf(btf, struct, paths);
@@ -161,7 +168,7 @@ export function resolveRunQueueLayout(btf: Btf): RunQueueLayout | string {
     }
     parts[name] = offsets;
   }
-  for (const [name, { struct, members }] of Object.entries(optional)) {
+  for (const [name, { struct, members }] of Object.entries<Paths>(optional)) {
     for (const [member, paths] of Object.entries(members)) {
       const offset = offsetOf(btf, struct, paths);
       if (offset !== undefined) parts[name] = { ...parts[name], [member]: offset };

@@ -53,7 +53,9 @@ const cfs: RunQueueLayout = {
     numaPreferredNode: 3800,
     lastQueued: 2184,
     runDelay: 2168,
+    mm: 2272,
   },
+  mm: { pgd: 72 },
   tree: { key: 80, augmented: [] },
   lag: undefined,
   contributesToLoad: { word: 2340, mask: 2 },
@@ -117,7 +119,9 @@ const eevdf: RunQueueLayout = {
     numaPreferredNode: 3780,
     lastQueued: 2216,
     runDelay: 2200,
+    mm: 2304,
   },
+  mm: { pgd: 120 },
   tree: {
     key: 40,
     augmented: [

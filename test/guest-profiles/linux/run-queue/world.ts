@@ -96,7 +96,7 @@ export class World {
       vaFromBigInt(this.rq),
       vaFromBigInt(this.area),
     );
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) return refusal.why;
     overlay.stage(edit);
     return edit.commit(this.machine.paused()) === "committed" ? undefined : "not committed";
   }
