@@ -19,6 +19,9 @@ const mostSymbols = 1_000_000;
 /** Names looked at between two turns of the event loop: other domains are served meanwhile. */
 const namesAtOnce = 8192;
 
+/** Symbols at one address. */
+const mostAliases = 64;
+
 /** A plain array: walking one is faster than walking a Buffer. */
 type Token = readonly number[];
 
@@ -140,7 +143,7 @@ async function lookUp(bytes: Buffer, tables: KallsymsTables, wanted: readonly st
     const text = name.toString("latin1", 1, size);
     if (!names.has(text) || found.has(text)) continue;
     found.set(text, symbolAddress(bytes, tables, i));
-    if (i + 1 < tables.symbolCount) found.set(endOf(text), symbolAddress(bytes, tables, i + 1));
+    found.set(endOf(text), nextAddress(bytes, tables, i));
   }
   return found;
 }
@@ -167,6 +170,17 @@ function hashOf(bytes: Buffer, from: number, to: number): number {
 function symbolAddress(bytes: Buffer, tables: KallsymsTables, index: number): GuestVa {
   const offset = bytes.readInt32LE(tables.offsets + 4 * index);
   return vaFromBigInt(offset >= 0 ? BigInt(offset) : tables.relativeBase - 1n - BigInt(offset));
+}
+
+/** Address of the next symbol that is no alias of this one; its own where there is none. */
+function nextAddress(bytes: Buffer, tables: KallsymsTables, index: number): GuestVa {
+  const own = symbolAddress(bytes, tables, index);
+  const last = Math.min(index + mostAliases, tables.symbolCount - 1);
+  for (let i = index + 1; i <= last; i++) {
+    const next = symbolAddress(bytes, tables, i);
+    if (next > own) return next;
+  }
+  return own;
 }
 
 function align8(position: number): number {

@@ -130,10 +130,7 @@ describe("ways to hold a process", () => {
     scheduled.decide = holdNamed("burner");
     const gained = await scheduled.gained("guest", "burner", 20);
     assert.ok(gained > 19 * intervalNs, String(gained));
-    const outcomes = new Set(
-      scheduled.logged.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome])),
-    );
-    assert.ok(outcomes.has("running"), [...outcomes].join(", "));
+    assert.ok(scheduled.logged.some(({ outcome }) => outcome === "running"));
     assert.deepEqual(scheduled.complaints(), []);
   });
 
