@@ -1,5 +1,6 @@
 import {
   isVmmschedError,
+  taskFlags,
   type EditTransaction,
   type GuestDescription,
   type GuestKernel,
@@ -11,6 +12,7 @@ import {
 } from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
 import { freezerTrap } from "./freezer-trap.js";
+import { HiddenTasks } from "./hidden-tasks.js";
 import type { HoldMethod } from "./hold-method.js";
 import { planHold, planRelease, type HoldTools } from "./hold.js";
 import { Holds } from "./holds.js";
@@ -25,8 +27,13 @@ const scanTries = 5;
 export class LinuxKernel implements GuestKernel {
   readonly #holds: Holds;
   readonly #tools: HoldTools;
+  readonly #hidden: HiddenTasks;
+  readonly #isListed: (task: GuestVa) => boolean;
+  readonly #visitHidden: (task: GuestVa) => void;
   readonly #visit: (task: GuestVa, leader: boolean) => void;
   #into: SnapshotBuilder | undefined;
+  #firstRow = 0;
+  #listedRows = 0;
   #restarts = 0;
 
   constructor(
@@ -37,9 +44,26 @@ export class LinuxKernel implements GuestKernel {
     method: HoldMethod | undefined,
   ) {
     this.#holds = new Holds(facts, wakeUp);
-    this.#tools = { facts, holds: this.#holds, wakeUp, method, trap: freezerTrap(facts) };
+    this.#hidden = new HiddenTasks(facts);
+    this.#tools = {
+      facts,
+      holds: this.#holds,
+      wakeUp,
+      hidden: this.#hidden,
+      method,
+      trap: freezerTrap(facts),
+    };
     this.#visit = (task, leader) => {
       this.#addTask(task, leader);
+    };
+    this.#isListed = (task) => {
+      const rows = this.#into?.columns.address.subarray(this.#firstRow, this.#listedRows);
+      return rows?.includes(task) === true;
+    };
+    this.#visitHidden = (task) => {
+      const row = this.#addTask(task, true);
+      const flags = this.#into?.columns.flags;
+      if (flags !== undefined) flags[row] = (flags[row] ?? 0) | taskFlags.hidden;
     };
   }
 
@@ -50,11 +74,14 @@ export class LinuxKernel implements GuestKernel {
 
   scan(into: SnapshotBuilder): void {
     this.#into = into;
+    this.#firstRow = into.rows;
     for (let attempt = 1; ; attempt++) {
       this.facts.space.flush();
       this.#holds.beginScan();
       try {
         forEachTask(this.facts, this.#visit);
+        this.#listedRows = into.rows;
+        this.#hidden.look(this.#isListed, this.#visitHidden);
         this.#holds.endScan();
         return;
       } catch (error) {
@@ -93,11 +120,13 @@ export class LinuxKernel implements GuestKernel {
     this.#into = undefined;
   }
 
-  #addTask(task: GuestVa, leader: boolean): void {
-    if (this.#into === undefined) return;
+  /** Returns the row. */
+  #addTask(task: GuestVa, leader: boolean): number {
+    if (this.#into === undefined) return 0;
     const { columns } = this.#into;
     const row = this.#into.addTask();
     readTask(this.facts, task, leader, columns, row);
     columns.hold[row] = this.#holds.observe(task, columns.id[row] ?? 0, columns.startTimeNs[row] ?? 0);
+    return row;
   }
 }

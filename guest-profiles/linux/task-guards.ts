@@ -9,14 +9,22 @@ import { PF_EXITING, PF_IO_WORKER, PF_KTHREAD, SIGKILL_BIT } from "./constants.j
 import type { LinuxFacts } from "./facts.js";
 import { isLinked } from "./task-list.js";
 
-/** What forbids any edit of this task now. Stages the expectations that prove it is still this task, on its lists, unlocked. */
-export function refuse(facts: LinuxFacts, change: TaskChange, edit: EditTransaction): NotNow | undefined {
+/**
+ * What forbids any edit of this task now. Stages the expectations that prove it is still this task, on its lists (unless
+ * it is `hidden` from them), unlocked.
+ */
+export function refuse(
+  facts: LinuxFacts,
+  change: TaskChange,
+  hidden: boolean,
+  edit: EditTransaction,
+): NotNow | undefined {
   const { space, layout } = facts;
   const at = layout.task;
   const task = change.address;
   if (space.i32(task, at.pid) !== change.id || space.u64(task, at.startTime) !== change.startTimeNs)
     return "gone";
-  if (!isLinked(facts, (task + at.threadNode) as GuestVa)) return "gone";
+  if (!hidden && !isLinked(facts, (task + at.threadNode) as GuestVa)) return "gone";
   if ((space.u32(task, at.flags) & PF_EXITING) !== 0 || space.u32(task, at.exitState) !== 0) return "exiting";
   const sighand = space.pointer(task, at.sighand);
   if (!isKernelObject(sighand)) return "exiting";
