@@ -17,6 +17,7 @@ export interface UndoWord {
   readonly after: number;
 }
 
+/** Words; the longest edits are those of run queues. */
 const capacity = 2048;
 const expectation = 0;
 const write = 1;
