@@ -9,7 +9,7 @@ const stackBytes = 16384;
 const deepestBytes = 512;
 /** r15, r14, r13, r12, rbx, rbp: the return address follows (struct inactive_task_frame). */
 const savedRegistersBytes = 48;
-/** So many return addresses that are not used any more may lie between those that are; 5.10 leaves one. */
+/** So many return addresses that are not used any more may lie below that of schedule(); 5.10 leaves one. */
 const mostStale = 2;
 
 interface Range {
@@ -26,7 +26,11 @@ export type ExitPath = (task: GuestVa) => boolean;
  * this is compiled into (kernel/entry/common.c), near the top of the stack. A thread preempted inside the kernel comes
  * through preempt_schedule*() instead.
  */
-export function exitPathOf({ space, symbols, layout }: LinuxFacts): ExitPath | undefined {
+export function exitPathOf({
+  space,
+  symbols,
+  layout,
+}: Pick<LinuxFacts, "space" | "symbols" | "layout">): ExitPath | undefined {
   const range = (name: SymbolName, last = endOf(name)): Range | undefined => {
     const [from, to] = [symbols.get(name), symbols.get(last)];
     return from === undefined || to === undefined ? undefined : { from, to };
@@ -47,8 +51,9 @@ export function exitPathOf({ space, symbols, layout }: LinuxFacts): ExitPath | u
     for (let at = saved + savedRegistersBytes + 8; at < stackBytes && stale <= mostStale; at += 8) {
       const address = space.pointer(stack, at);
       if (!isIn(text, address)) continue;
-      if (scheduled && isInAny(exits, address)) return true;
-      if (!scheduled && isIn(outer, address)) scheduled = true;
+      // Whoever else called schedule() slept in a system call, was woken, and may hold anything.
+      if (scheduled) return isInAny(exits, address);
+      if (isIn(outer, address)) scheduled = true;
       else stale++;
     }
     return false;
