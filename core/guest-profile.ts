@@ -21,6 +21,30 @@ export interface GuestDescription {
   readonly capabilities: Readonly<Record<"hold" | "release" | "priority", Capability>>;
 }
 
+/**
+ * How far a finding can be trusted: `confirmed` by what stands in the guest's memory where it points, `read` from the
+ * guest's own description of itself, `absent` in this guest, `contradicted` by what stands in memory.
+ */
+export type Certainty = "confirmed" | "read" | "absent" | "contradicted";
+
+/** One thing that a profile looked for in a guest. */
+export interface Finding {
+  /** A symbol, or a member as `structure.member`. */
+  readonly name: string;
+  /** What was found: an address, an offset; for operators. */
+  readonly found: string;
+  readonly certainty: Certainty;
+  /** What the certainty rests on. */
+  readonly because: string;
+}
+
+/** Everything that a profile found in a guest, for `profile show`. */
+export interface GuestFindings {
+  readonly paging: string;
+  readonly symbols: readonly Finding[];
+  readonly members: readonly Finding[];
+}
+
 /** One change to one task. The task is named by all three: ids and addresses are reused. */
 export interface TaskChange {
   readonly kind: "hold" | "release";
@@ -64,6 +88,8 @@ export interface GuestKernel extends Disposable {
   readonly description: GuestDescription;
   /** How often the guest's lists changed under a scan, so that it started over. */
   readonly restarts: number;
+  /** Everything that was found in the guest, one by one; for operators, and only when they ask. */
+  findings?(): GuestFindings | undefined;
   /**
    * Adds every task of the guest to `into`. Works on a running guest, within bounded steps, and trusts no guest pointer.
    * Throws ERR_GUEST_CORRUPT or ERR_GUEST_PAGE_NOT_PRESENT when the lists cannot be walked, also not on a second try.

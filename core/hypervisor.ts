@@ -35,7 +35,7 @@ export interface VcpuContext {
   readonly gsBase: number;
 }
 
-/** The VM scheduler's weight and cap of a domain (credit and credit2: weight 1..65535, cap in percent of one CPU, 0 = none). */
+/** The VM scheduler's weight and cap of a domain (weight 1..65535 and usually 256, cap in percent of one CPU, 0 = none). */
 export interface DomainShare {
   readonly weight: number;
   readonly capPercent: number;
@@ -59,12 +59,24 @@ export interface PausedDomain extends Disposable {
   interrupt?(apicId: number, vector: number): void;
 }
 
-/** One running virtual machine. */
+/** Consecutive frames, by number. */
+export interface FrameRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** One virtual machine. */
 export interface Domain extends Disposable {
   readonly info: DomainInfo;
   readonly memory: PhysicalMemory;
+  /** Why nothing can ever be written to it; {@link pause} throws ERR_READ_ONLY then. Absent where it can be paused and edited. */
+  readonly readOnly?: string;
+  /** Its {@link PausedDomain} has `interrupt`. Absent: it has not. */
+  readonly canInterrupt?: boolean;
   /** Online vCPUs that run with 64-bit page tables, in order of their ids. */
   vcpus(): readonly VcpuContext[];
+  /** Where its RAM is, for searching all of it. Absent where the driver does not know. */
+  frameRanges?(): readonly FrameRange[];
   /** Opens (once) our event channel into the guest; not for a pause, it takes time. Absent where the guest has none. */
   eventChannel?(): GuestEventChannel;
   /** Does ahead of a pause what the first write to `frame` would do in it. Throws ERR_FRAME_UNWRITABLE. Changes nothing. */

@@ -18,7 +18,10 @@ export type { HoldState, TaskState } from "./snapshot/task-columns.js";
 // For guest profiles: what they implement and are given.
 export type {
   Capability,
+  Certainty,
+  Finding,
   GuestDescription,
+  GuestFindings,
   GuestKernel,
   GuestProfile,
   HeldTask,
@@ -31,6 +34,7 @@ export type {
   DomainInfo,
   DomainKind,
   DomainShare,
+  FrameRange,
   GuestEventChannel,
   PausedDomain,
   VcpuContext,

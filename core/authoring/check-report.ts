@@ -24,6 +24,54 @@ export interface CheckReport {
   readonly steps: readonly CheckStep[];
 }
 
+const texts = (description: string) => ({ type: "array", items: { type: "string" }, description }) as const;
+
+/** What `vmmsched plugins check --json` prints; docs/check.schema.json is this, for readers of that output. */
+export const checkOutputSchema = {
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title: "Output of vmmsched plugins check --json",
+  type: "object",
+  additionalProperties: false,
+  required: ["schema", "fit", "plugins"],
+  properties: {
+    schema: { const: 1, description: "Raised when this format changes incompatibly" },
+    fit: { type: "boolean", description: "Are all of them fit to run?" },
+    plugins: { type: "array", items: { $ref: "#/$defs/plugin" } },
+  },
+  $defs: {
+    plugin: {
+      type: "object",
+      additionalProperties: false,
+      required: ["folder", "name", "fit", "steps"],
+      properties: {
+        folder: { type: "string", description: "Absolute path" },
+        name: {
+          type: "string",
+          description: "From plugin.json; the folder's name where that cannot be read",
+        },
+        version: { type: "string", description: "Absent where plugin.json cannot be read" },
+        kind: { enum: ["policy", "guest-profile"], description: "Absent where plugin.json cannot be read" },
+        fit: { type: "boolean", description: "Is it fit to run? Every step is ok then" },
+        steps: { type: "array", items: { $ref: "#/$defs/step" }, description: "In the order of their names" },
+      },
+    },
+    step: {
+      type: "object",
+      additionalProperties: false,
+      required: ["name", "result", "problems", "notes"],
+      properties: {
+        name: { enum: checkSteps },
+        result: {
+          enum: ["ok", "failed", "skipped"],
+          description: "skipped: a step before it failed, so that nothing can be said",
+        },
+        problems: texts("In words, several lines each; empty unless it failed"),
+        notes: texts("What the author should know although it is no problem"),
+      },
+    },
+  },
+} as const;
+
 /** Problems and notes of a step while it runs. */
 export interface Findings {
   readonly problems: readonly string[];

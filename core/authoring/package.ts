@@ -12,6 +12,7 @@ export const pluginSchemaFile = join(packageRoot, "docs/plugin.schema.json");
 export const declarations = {
   "vmmsched/plugin-api": join(packageRoot, "dist/core/plugin-api.d.ts"),
   "vmmsched/testing": join(packageRoot, "dist/core/testing.d.ts"),
+  "vmmsched/simulated": join(packageRoot, "dist/native/simulated/simulated-machine.d.ts"),
 } as const;
 
 /** Folder of the bundled plugin of this name; undefined when there is none. */

@@ -1,12 +1,10 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { init, parse } from "es-module-lexer/js";
 import { codeError, type CodeProblem } from "../plugins/code-problem.js";
+import { moduleSyntax } from "../plugins/module-syntax.js";
 import { stagedName } from "../plugins/modules.js";
 import { stripTypes } from "../plugins/strip-types.js";
-
-await init();
 
 /** Files of a plugin and of its tests, relative to its folder: not what is installed, hidden or declares types. */
 export function filesOf(folder: string): readonly string[] {
@@ -43,8 +41,8 @@ export function runnableFiles(folder: string): ReadonlyMap<string, string> {
 }
 
 function withStagedImports(code: string): string {
-  return parse(code)[0].reduceRight((result, { specifier, start, end }) => {
-    if (specifier === undefined || specifier === null || !/^\.\.?\//.test(specifier)) return result;
+  return moduleSyntax(code).imports.reduceRight((result, { specifier, start, end }) => {
+    if (specifier === undefined || !/^\.\.?\//.test(specifier)) return result;
     return result.slice(0, start) + stagedName(result.slice(start, end)) + result.slice(end);
   }, code);
 }

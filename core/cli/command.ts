@@ -1,4 +1,5 @@
-import { InvalidArgumentError, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { configSchema } from "../config/schema.js";
 import type { Composition } from "./composition.js";
 import type { Terminal } from "./terminal.js";
 
@@ -8,6 +9,11 @@ export type CommandBuilder = (
   terminal: Terminal,
   finish: (exitCode: number) => void,
 ) => Command;
+
+/** Takes the place of the configuration's `driver`. */
+export function driverOption(): Option {
+  return new Option("--driver <name>", "hypervisor driver").choices(configSchema.properties.driver.enum);
+}
 
 /** Parser of an option's value that must be a whole number from 1 on. */
 export function count(text: string): number {

@@ -4,24 +4,28 @@ import type { DriverName } from "../config/schema.js";
 import type { LoadedPolicy } from "../record/replay.js";
 import type { DemoHost } from "./demo-host.js";
 import type { HostReport } from "./host-report.js";
+import type { ProfileReport } from "./profile-report.js";
 
 /** What the commands need of the rest of the program; core/main.ts puts it together from concrete classes. */
 export interface Composition {
   readonly version: string;
   /** Reads a configuration file, or takes the defaults. Throws ERR_CONFIG_UNREADABLE or ERR_CONFIG_INVALID. */
-  config(file: string | undefined): LoadedConfig;
+  config(file: string | undefined): Promise<LoadedConfig>;
   /**
-   * Everything that `run` needs, not started yet. Plugins and the hypervisor are checked here. A dry run decides and tells,
-   * but pauses and writes nothing.
+   * Everything that `run` needs, not started yet. The configuration, its plugins and the hypervisor are checked here. A dry
+   * run decides and tells, but pauses and writes nothing.
    */
-  scheduler(config: LoadedConfig, options: { readonly dryRun: boolean }): Promise<Scheduler>;
-  /** Looks at the host through `driver` without ever writing to it. */
-  observe(config: LoadedConfig, driver: DriverName): Promise<Observer>;
-  doctor(): Promise<readonly Check[]>;
+  scheduler(configFile: string, options: { readonly dryRun: boolean }): Promise<Scheduler>;
+  /** Looks at a host, through a driver or in an image of memory, without ever writing to it. */
+  observe(config: LoadedConfig, at: DriverName | ImageSource): Promise<Observer>;
+  /** Examines this machine for what `driver` needs. Changes nothing. */
+  doctor(config: LoadedConfig, driver: DriverName): Promise<readonly Check[]>;
   /** A simulated host with a scheduler on it. */
   demoHost(): Promise<DemoHost>;
   /** Asks the running scheduler for a record: its bytes, until the stream is destroyed. Throws ERR_CONTROL_…. */
   record(at: SchedulerAddress): Promise<Readable>;
+  /** The layout of the kernel in an ELF file, for the Linux profile. Throws ERR_IMAGE_…, ERR_GUEST_UNSUPPORTED. */
+  linuxLayout(vmlinux: string): Promise<object>;
   /** Loads the policy in a folder, or the one of this name that comes along. Throws ERR_PLUGIN_INVALID. */
   policy(folderOrName: string): Promise<LoadedPolicy>;
 }
@@ -44,8 +48,17 @@ export interface Scheduler {
   readonly ended: Promise<void>;
 }
 
+/** A file that holds a machine's memory. */
+export interface ImageSource {
+  readonly image: string;
+  /** Of raw RAM: how many bytes lie below the hole for devices. */
+  readonly splitBytes?: number;
+}
+
 export interface Observer extends Disposable {
   look(): Promise<HostReport>;
+  /** What the guest profiles found in each domain. */
+  profiles(): Promise<ProfileReport>;
 }
 
 /** Something that vmmsched needs of this machine. */

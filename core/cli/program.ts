@@ -4,6 +4,7 @@ import type { Composition } from "./composition.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { pluginsCommand } from "./plugins.js";
+import { profileCommand } from "./profile.js";
 import { psCommand } from "./ps.js";
 import { recordCommand } from "./record.js";
 import { replayCommand } from "./replay.js";
@@ -41,6 +42,7 @@ export async function runCli(
     statusCommand,
     pluginsCommand,
     psCommand,
+    profileCommand,
     recordCommand,
     replayCommand,
     doctorCommand,

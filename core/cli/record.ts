@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { saveRecord, type SavedRecord } from "../record/save-record.js";
+import type { SavedRecord } from "../record/save-record.js";
 import { count, type CommandBuilder } from "./command.js";
 import { printable } from "./terminal.js";
 
@@ -29,6 +29,7 @@ export const recordCommand: CommandBuilder = (composition, terminal, finish) =>
     .option("-c, --config <file>", "configuration file of the scheduler: tells where its control socket is")
     .addHelpText("after", examples)
     .action(async (file: string, options: RecordOptions) => {
+      const { saveRecord } = await import("../record/save-record.js");
       const source = await composition.record(options);
       using stop = new StopSignal(options.seconds);
       const saved = await saveRecord(source, file, {

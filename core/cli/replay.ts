@@ -1,8 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { messageOf } from "../errors.js";
-import { RecordReader } from "../record/record-reader.js";
-import { Replay, type ReplayedTick } from "../record/replay.js";
-import { ReplaySummary } from "../record/replay-summary.js";
+import type { Replay, ReplayedTick } from "../record/replay.js";
+import type { ReplaySummary } from "../record/replay-summary.js";
 import type { CommandBuilder } from "./command.js";
 import { ReplayTable, summaryText } from "./replay-table.js";
 import { jsonLine, printable, type Terminal } from "./terminal.js";
@@ -43,6 +42,8 @@ export const replayCommand: CommandBuilder = (composition, terminal, finish) =>
     .option("--json", "print JSON, one object a line")
     .addHelpText("after", examples)
     .action(async (file: string, options: ReplayOptions) => {
+      const { RecordReader } = await import("../record/record-reader.js");
+      const { Replay } = await import("../record/replay.js");
       await using reader = await RecordReader.open(file);
       const loaded = await composition.policy(options.policy);
       const replay = new Replay(reader, loaded, options.options);
@@ -62,6 +63,7 @@ async function show(
   { json, ticks }: ReplayOptions,
   terminal: Terminal,
 ): Promise<ReplaySummary> {
+  const { ReplaySummary } = await import("../record/replay-summary.js");
   const summary = new ReplaySummary();
   const table = new ReplayTable();
   let startNs: number | undefined;

@@ -18,8 +18,7 @@ export const runCommand: CommandBuilder = (composition) =>
     .option("--dry-run", "decide and log what would be done, but pause and write nothing")
     .addHelpText("after", examples)
     .action(async (options: { readonly config: string; readonly dryRun?: true }) => {
-      const config = composition.config(options.config);
-      const scheduler = await composition.scheduler(config, { dryRun: options.dryRun === true });
+      const scheduler = await composition.scheduler(options.config, { dryRun: options.dryRun === true });
       stopOnSignals(scheduler);
       await scheduler.start();
       await scheduler.ended;

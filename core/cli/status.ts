@@ -1,9 +1,7 @@
 import { Command } from "commander";
-import { connectControl } from "../control/socket/client.js";
-import { controlSocketIn, runtimeDirectoryOf } from "../control/socket/socket-path.js";
 import type { StatusReport } from "../control/status-report.js";
 import type { CommandBuilder } from "./command.js";
-import { withConnectionOptions, type ConnectionOptions } from "./plugins/connection.js";
+import { connectScheduler, withConnectionOptions, type ConnectionOptions } from "./plugins/connection.js";
 import { jsonLine, printable } from "./terminal.js";
 
 const examples = `
@@ -17,8 +15,7 @@ export const statusCommand: CommandBuilder = (composition, terminal) =>
     .description("Show how the running scheduler is doing: ticks, domains, what is held, pauses")
     .addHelpText("after", examples)
     .action(async (options: ConnectionOptions) => {
-      const path = options.socket ?? controlSocketIn(runtimeDirectoryOf(composition.config(options.config)));
-      using client = await connectControl(path);
+      using client = await connectScheduler(composition, options);
       const report = (await client.call("scheduler.status")) as StatusReport;
       terminal.stdout(options.json ? `${jsonLine(report)}\n` : statusPage(report));
     });

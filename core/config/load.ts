@@ -50,6 +50,14 @@ export function checkConfig(source: SourceDocument): LoadedConfig {
   const absolute = (path: string) => resolve(dirname(source.file), path);
   const values = {
     ...config,
+    qemu: {
+      directory: absolute(config.qemu.directory),
+      machines: config.qemu.machines.map(({ name, qmp, qtest }) => ({
+        qmp: absolute(qmp),
+        ...(name === undefined ? {} : { name }),
+        ...(qtest === undefined ? {} : { qtest: absolute(qtest) }),
+      })),
+    },
     pluginDirectories: config.pluginDirectories.map(absolute),
     runtimeDirectory: absolute(config.runtimeDirectory),
     stateDirectory: absolute(config.stateDirectory),

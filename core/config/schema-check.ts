@@ -8,11 +8,21 @@ export type SchemaCheck = (value: unknown) => readonly Problem[];
 
 /** The check of a sound JSON Schema (2020-12). It is compiled when it is first needed, which takes a while. */
 export function schemaCheck(schema: object): SchemaCheck {
-  let validate: ValidateFunction | undefined;
   return (value) => {
-    validate ??= newAjv().compile(schema);
+    const validate = compiledSchema(schema);
     return validate(value) ? [] : problemsOf(validate.errors ?? [], schema as Schema);
   };
+}
+
+const compiled = new WeakMap<object, ValidateFunction>();
+
+/** Compiled once, for as long as the schema is kept. Throws what ajv says of one that is not sound. */
+export function compiledSchema(schema: object): ValidateFunction {
+  const known = compiled.get(schema);
+  if (known !== undefined) return known;
+  const validate = newAjv().compile(schema);
+  compiled.set(schema, validate);
+  return validate;
 }
 
 /**
@@ -32,6 +42,8 @@ export function newAjv(options: Options = {}): Ajv2020 {
     logger: false,
     meta: false,
     validateSchema: false,
+    // Checks are asked a few times each: making their code better takes longer than it saves.
+    code: { optimize: false },
     ...options,
   });
   ajv.addKeyword({ keyword: "expects", schemaType: "string" });

@@ -1,5 +1,5 @@
 import { messageOf } from "../errors.js";
-import { newAjv } from "./schema-check.js";
+import { compiledSchema, newAjv } from "./schema-check.js";
 import { schemaParts } from "./schema-parts.js";
 import { firstOfEachPlace, problemsOf } from "./schema-problem.js";
 import { isSchema, referred, type Schema } from "./schema-words.js";
@@ -21,8 +21,7 @@ interface Part {
  * lead nowhere, patterns that are none, required keys that it does not have, and defaults that it would refuse.
  */
 export function schemaFaults(schema: Schema): readonly Problem[] {
-  const ajv = newAjv();
-  const words = Object.keys(ajv.RULES.keywords);
+  const words = Object.keys(newAjv().RULES.keywords);
   const parts: Part[] = [];
   const faults: Problem[] = [];
   for (const { path, value } of schemaParts(schema)) {
@@ -32,7 +31,7 @@ export function schemaFaults(schema: Schema): readonly Problem[] {
   for (const part of parts) faults.push(...partFaults(part, schema, words));
   if (faults.length > 0) return firstOfEachPlace([...faults, ...metaFaults(schema)]);
   try {
-    ajv.addSchema(schema, key).getSchema(key);
+    compiledSchema(schema);
   } catch (error) {
     const told = metaFaults(schema);
     return told.length > 0 ? told : [refusal(messageOf(error), parts)];

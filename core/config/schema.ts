@@ -36,6 +36,36 @@ const policiesSchema = {
   },
 } as const;
 
+/** Where the driver `qemu` finds its virtual machines. */
+const qemuSchema = {
+  type: "object",
+  additionalProperties: false,
+  default: {},
+  description: "Virtual machines of the driver qemu, by their sockets",
+  properties: {
+    directory: {
+      ...directoryPath,
+      default: "/run/vmmsched-qemu",
+      description: "Each socket NAME.qmp in it is a machine's QMP socket, and NAME.qtest its qtest socket",
+    },
+    machines: {
+      type: "array",
+      default: [],
+      description: "Machines whose sockets lie elsewhere",
+      items: {
+        type: "object",
+        additionalProperties: false,
+        required: ["qmp"],
+        properties: {
+          name: { type: "string", minLength: 1, description: "Name of the domain; otherwise QEMU's -name" },
+          qmp: { ...directoryPath, description: "Its QMP socket, which nobody else uses" },
+          qtest: { ...directoryPath, description: "Its qtest socket; otherwise it is looked for" },
+        },
+      },
+    },
+  },
+} as const;
+
 /**
  * The configuration file. Everything has a default, so the empty file is valid. docs/config.schema.json is this schema for
  * editors.
@@ -46,7 +76,16 @@ export const configSchema = {
   type: "object",
   additionalProperties: false,
   properties: {
-    driver: { enum: ["xen", "simulated"], default: "xen", description: "Hypervisor driver" },
+    driver: { enum: ["xen", "qemu", "simulated"], default: "xen", description: "Hypervisor driver" },
+    qemu: qemuSchema,
+    simulatedDomains: {
+      type: "array",
+      items: { enum: ["batch", "web", "toy"] },
+      uniqueItems: true,
+      default: ["batch", "web"],
+      description:
+        "Domains of the simulated host: batch and web run Linux, toy a toy operating system to write a guest profile for",
+    },
     intervalMs: {
       type: "integer",
       minimum: 10,

@@ -72,13 +72,13 @@ export class ConfigWatch implements Disposable {
   }
 }
 
-/** The file, the links that lead to it, and every directory on the way. */
+/** The file, what it links to, and every directory on the way. */
 function placesOf(file: string): readonly WatchedDirectory[] {
   const places = [...withAncestors(file)];
   for (let at = file, links = 0; links < mostLinks; links++) {
     const target = linkedFrom(at);
     if (target === undefined) break;
-    places.push(...withAncestors(target).slice(1));
+    places.push(...withAncestors(target));
     at = target;
   }
   return places;

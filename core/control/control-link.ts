@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import type { Config } from "../config/schema.js";
 import { messageOf, VmmschedError } from "../errors.js";
 import type { ControlThreadCalls, ControlThreadData, CycleThreadCalls } from "./control-messages.js";
+import type { HostBuffers } from "../snapshot/host-columns.js";
 import { ThreadLink } from "./thread-link.js";
 
 /** The control thread, as the thread of the cycle sees it. */
@@ -12,12 +14,13 @@ export class ControlLink {
   readonly #link: ThreadLink<ControlThreadCalls>;
   #closed = false;
 
-  constructor(data: ControlThreadData, served: CycleThreadCalls) {
+  /** Starts the thread, which loads beside its caller. */
+  constructor(data: ControlThreadData) {
     this.#worker = new Worker(new URL("./control-thread.js", import.meta.url), {
       name: "control",
       workerData: data,
     });
-    this.#link = new ThreadLink(this.#worker, served);
+    this.#link = new ThreadLink(this.#worker, {});
     this.lost = new Promise((_, reject) => {
       const lose = (why: string) => {
         if (this.#closed) return;
@@ -32,9 +35,15 @@ export class ControlLink {
     this.lost.catch(() => undefined);
   }
 
-  /** Throws what is wrong with the configuration or its plugins. */
-  async open(): Promise<void> {
-    await this.#link.call("open", []);
+  /** The configuration. Throws ERR_CONFIG_UNREADABLE or ERR_CONFIG_INVALID. */
+  configure(): Promise<Config> {
+    return this.#link.call("configure", []);
+  }
+
+  /** Starts the policies of this host, for a cycle that serves these calls. Throws what is wrong with the plugins. */
+  async open(host: HostBuffers, served: CycleThreadCalls): Promise<void> {
+    this.#link.serve(served);
+    await this.#link.call("open", [host]);
   }
 
   /** Sends a tick; resolves when it has been taken. */

@@ -1,3 +1,4 @@
+import type { Config } from "../config/schema.js";
 import type { SchedulerStatus } from "../cycle/scheduler-status.js";
 import type { LogFields, LogLevel } from "../log.js";
 import type { ActivePolicy } from "../policies/worker-policies.js";
@@ -6,16 +7,11 @@ import type { HostBuffers } from "../snapshot/host-columns.js";
 
 /** What the control thread is started with. */
 export interface ControlThreadData {
-  /** The configuration's file, and the text that was read from it. */
   readonly configFile: string;
-  readonly configText: string;
   /** Of vmmsched. */
   readonly version: string;
   /** Searched before what the configuration names. */
   readonly pluginDirectories: readonly string[];
-  readonly host: HostBuffers;
-  /** Tasks that a snapshot has room for. */
-  readonly capacity: number;
 }
 
 /** A guest profile that is ready to be imported by the thread that reads guests. */
@@ -47,8 +43,13 @@ export interface CycleThreadCalls {
 
 /** What the control thread serves. */
 export interface ControlThreadCalls {
-  /** Reads and checks everything, and starts the policies. Throws what is wrong with the configuration or its plugins. */
-  open(): Promise<void>;
+  /** Reads and checks the configuration. Throws ERR_CONFIG_UNREADABLE or ERR_CONFIG_INVALID. */
+  configure(): Config;
+  /**
+   * Reads and checks everything else, and starts the policies; they see the host in these buffers, which have room for the
+   * configured number of tasks. Throws what is wrong with the plugins.
+   */
+  open(host: HostBuffers): Promise<void>;
   /** A tick, as core/record/frame.ts captures it; and why no more of them come. */
   frame(captured: ArrayBuffer): void;
   framesLost(why: string): void;

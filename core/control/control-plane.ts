@@ -1,5 +1,4 @@
-import { configHint, checkConfig, policySets, type LoadedConfig } from "../config/load.js";
-import { parseSource } from "../config/source-document.js";
+import { configHint, policySets, type LoadedConfig } from "../config/load.js";
 import { isVmmschedError, messageOf } from "../errors.js";
 import type { Log } from "../log.js";
 import {
@@ -19,10 +18,12 @@ import { writeFailure } from "../record/failure-record.js";
 import { Recorder } from "./recorder.js";
 import { join } from "node:path";
 import { Supervisor } from "../policies/supervisor.js";
+import type { HostBuffers } from "../snapshot/host-columns.js";
 import { changedAtStartOnly } from "./config-change.js";
 import { ConfigWatch } from "./config-watch.js";
-import type { ControlThreadData, CycleThreadCalls, ProfileToUse } from "./control-messages.js";
+import type { ControlThreadData, CycleThreadCalls } from "./control-messages.js";
 import { OperatorControl } from "./operator-control.js";
+import { ProfileAdmission } from "./profile-admission.js";
 import { pluginsCalls, recordCalls, statusCalls } from "./socket/control-calls.js";
 import { openControlServer, type ControlServer } from "./socket/server.js";
 import type { ThreadLink } from "./thread-link.js";
@@ -40,8 +41,7 @@ export class ControlPlane {
   #config: LoadedConfig;
   #overrides = noOverrides;
   #effective: Effective = { policies: [], profiles: [], problems: [] };
-  /** Why a profile cannot be used, by name, from the thread that tried. */
-  #profileProblems: Readonly<Record<string, string>> = {};
+  readonly #profiles: ProfileAdmission;
   readonly #supervisor: Supervisor;
   readonly recorder: Recorder;
   #staging: Staging | undefined;
@@ -51,17 +51,22 @@ export class ControlPlane {
   #changes: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly data: ControlThreadData,
+    private readonly data: Omit<ControlThreadData, "configFile">,
+    config: LoadedConfig,
+    host: HostBuffers,
     private readonly cycle: ThreadLink<CycleThreadCalls>,
     private readonly log: Log,
   ) {
-    this.#config = checkConfig(parseSource(data.configFile, data.configText, "ERR_CONFIG_INVALID"));
-    const slowness = Math.max(1, this.#config.values.policyDeadlineMs / usualDeadlineMs);
+    this.#config = config;
+    const { maxTasks: capacity, policyDeadlineMs, policyMemoryMb: memoryMb } = config.values;
+    const slowness = Math.max(1, policyDeadlineMs / usualDeadlineMs);
+    const loadMs = patience.loadMs * slowness;
+    this.#profiles = new ProfileAdmission(cycle, { loadMs, memoryMb }, log);
     this.#supervisor = new Supervisor({
-      settings: { host: data.host, capacity: data.capacity, memoryMb: this.#config.values.policyMemoryMb },
+      settings: { host, capacity, memoryMb },
       log,
       hangMs: patience.hangMs * slowness,
-      times: { loadMs: patience.loadMs * slowness, stateMs: patience.stateMs * slowness },
+      times: { loadMs, stateMs: patience.stateMs * slowness },
       keepFault: (spec, fault) => this.#keepFault(spec, fault),
       started: (thread, previous) => this.recorder.started(thread, previous),
       publish: async (active) => {
@@ -69,7 +74,7 @@ export class ControlPlane {
       },
     });
     this.recorder = new Recorder({
-      start: { ...this.#recordFacts(), capacity: data.capacity },
+      start: { ...this.#recordFacts(), capacity },
       capture: (on) => cycle.tell("capture", [on]),
       running: () => this.#supervisor.threads,
       state: (policy) => this.#supervisor.state(policy),
@@ -91,13 +96,13 @@ export class ControlPlane {
   get supervisor(): Pick<Supervisor, "status" | "retry"> {
     return this.#supervisor;
   }
-  get profileProblems(): Readonly<Record<string, string>> {
-    return this.#profileProblems;
+  get profiles(): Pick<ProfileAdmission, "problems" | "versions"> {
+    return this.#profiles;
   }
 
-  /** Throws what is wrong with the configuration, its directories or the plugins that it names. */
+  /** Throws what is wrong with the configured directories or the plugins that the configuration names. */
   async open(): Promise<void> {
-    const { values } = this.#config;
+    const { values, source } = this.#config;
     this.#staging = openStaging(values.runtimeDirectory);
     this.#library = new PluginLibrary({
       directories: this.#searchPath(),
@@ -117,7 +122,7 @@ export class ControlPlane {
     };
     this.#server = await openControlServer(values.runtimeDirectory, calls, this.log);
     await this.#follow(wanted);
-    this.#configWatch = new ConfigWatch(this.data.configFile, this.data.configText, {
+    this.#configWatch = new ConfigWatch(source.file, source.text, {
       changed: (config) => void this.change(() => this.#configChanged(config)),
       refused: (error) => {
         this.log.error({ event: "config-refused", error: error.message }, "the configuration before goes on");
@@ -215,22 +220,13 @@ export class ControlPlane {
   async #follow(wanted: Effective): Promise<void> {
     const before = this.#effective;
     this.#effective = wanted;
-    const profiles = wanted.profiles.map(profileToUse);
-    const known = new Set(before.profiles.map((each) => profileToUse(each).hash));
-    const profilesChanged = profiles.length !== known.size || profiles.some(({ hash }) => !known.has(hash));
-    if (profilesChanged) await this.#useProfiles(profiles);
-    await this.#supervisor.want(wanted.policies.map(policySpec));
+    // Neither has to wait until the other's code is loaded.
+    await Promise.all([
+      this.#profiles.use(wanted.profiles, before.profiles),
+      this.#supervisor.want(wanted.policies.map(policySpec)),
+    ]);
     // Only now nobody uses the versions before any more.
     this.#library?.sweep();
-  }
-
-  async #useProfiles(profiles: readonly ProfileToUse[]): Promise<void> {
-    const before = this.#profileProblems;
-    this.#profileProblems = await this.cycle.call("useProfiles", [profiles]);
-    for (const [plugin, error] of Object.entries(this.#profileProblems)) {
-      if (before[plugin] !== error)
-        this.log.error({ event: "plugin-refused", plugin, error }, "a guest profile cannot be loaded");
-    }
   }
 
   /** A plugin that the configuration names and that cannot be used is told by what is wrong with it. */
@@ -280,9 +276,4 @@ export class ControlPlane {
 
 function policySpec(effective: EffectivePlugin): PolicySpec {
   return { ...effective, key: hashOfEffective(effective) };
-}
-
-function profileToUse(effective: EffectivePlugin): ProfileToUse {
-  const { name, version, entryUrl, layouts } = effective.plugin;
-  return { name, version, hash: hashOfEffective(effective), entryUrl, options: effective.options, layouts };
 }

@@ -6,12 +6,20 @@ import type { ProfileToUse } from "./control-messages.js";
 /** The guest profiles of this thread. Node keeps every module that was ever imported, so each version is imported once. */
 export class ProfileShelf {
   readonly #imported = new Map<string, ConfiguredProfile>();
+  /** Names, by the URLs of the directories that they were imported from. */
+  readonly #places = new Map<string, string>();
   #inUse: readonly ConfiguredProfile[] = [];
   /** Told of every change. */
   changed: (profiles: readonly ConfiguredProfile[]) => void = () => undefined;
 
   get profiles(): readonly ConfiguredProfile[] {
     return this.#inUse;
+  }
+
+  /** Name of the profile, of whatever version, that a stack leads through. */
+  nameIn(stack: string): string | undefined {
+    for (const [place, name] of this.#places) if (stack.includes(place)) return name;
+    return undefined;
   }
 
   /** Uses these. Returns why some cannot be, by name: of those the version before goes on. */
@@ -42,6 +50,7 @@ export class ProfileShelf {
   }: ProfileToUse): Promise<ConfiguredProfile> {
     const known = this.#imported.get(hash);
     if (known !== undefined) return known;
+    this.#places.set(new URL(".", entryUrl).href, name);
     const profile = await loadProfile({ name, entryUrl });
     const configured = { name, version, hash, profile, options, layouts };
     this.#imported.set(hash, configured);

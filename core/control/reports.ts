@@ -19,8 +19,9 @@ export function pluginReport(
   );
   // A policy that could not be run with what is configured goes on with what it had.
   const options = status?.state === "active" ? status.spec?.options : inForce?.options;
-  const version = status?.spec?.plugin.version ?? staged?.version;
-  const problem = entry.problem?.message ?? plane.profileProblems[name] ?? status?.problem;
+  const live = used ? plane.profiles.versions.get(name) : undefined;
+  const version = status?.spec?.plugin.version ?? live ?? staged?.version;
+  const problem = entry.problem?.message ?? plane.profiles.problems[name] ?? status?.problem;
   const lastReload = lastReloadOf(entry, status);
   const shadows = plane.library.entries
     .filter((other) => used && other.shadowedBy === folder)
@@ -68,10 +69,10 @@ function stateOf(
     return ["disabled", "by hand; `plugins enable` or `plugins restore` undoes it"];
   const wrong = plane.effective.problems.find(({ plugin }) => plugin === name);
   if (staged.kind === "guest-profile") {
-    const active = plane.effective.profiles.some(({ plugin }) => plugin.name === name);
+    const active = plane.profiles.versions.has(name);
     return active
       ? ["active"]
-      : ["refused", wrong?.text ?? plane.profileProblems[name] ?? "it cannot be loaded"];
+      : ["refused", wrong?.text ?? plane.profiles.problems[name] ?? "it cannot be loaded"];
   }
   if (status?.state === "active") return ["active"];
   if (status?.state === "failing" || status?.state === "given up") {

@@ -19,11 +19,16 @@ export class ThreadLink<Other extends Calls> {
 
   constructor(
     private readonly port: MessagePort | Worker,
-    private readonly served: Calls,
+    private served: Calls,
   ) {
     const receive = (message: Message) => this.#receive(message);
     if (port instanceof Worker) port.on("message", receive);
     else port.on("message", receive);
+  }
+
+  /** From now on the other thread may call these. */
+  serve(calls: Calls): void {
+    this.served = calls;
   }
 
   /** What the other thread's function returns. Throws what it throws, and when the thread has ended. */

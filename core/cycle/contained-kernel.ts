@@ -1,5 +1,12 @@
 import { isVmmschedError, messageOf, VmmschedError } from "../errors.js";
-import type { GuestDescription, GuestKernel, HeldTask, NotNow, TaskChange } from "../guest-profile.js";
+import type {
+  GuestDescription,
+  GuestFindings,
+  GuestKernel,
+  HeldTask,
+  NotNow,
+  TaskChange,
+} from "../guest-profile.js";
 import type { Domain } from "../hypervisor.js";
 import type { EditTransaction } from "../memory/edit-transaction.js";
 import type { ConfiguredProfile } from "../plugins/configure.js";
@@ -38,6 +45,14 @@ class ContainedKernel implements GuestKernel {
       this.kernel.scan(into);
     } catch (error) {
       throw contained(this.profile, "scan()", error);
+    }
+  }
+
+  findings(): GuestFindings | undefined {
+    try {
+      return this.kernel.findings?.();
+    } catch (error) {
+      throw contained(this.profile, "findings()", error);
     }
   }
 

@@ -1,3 +1,5 @@
+import type { Config } from "../config/schema.js";
+
 /** What the cycle takes from the configuration. */
 export interface CycleOptions {
   readonly intervalNs: number;
@@ -10,3 +12,13 @@ export interface CycleOptions {
   readonly domains: { readonly include: readonly string[]; readonly exclude: readonly string[] };
 }
 export const CycleOptions = Symbol("CycleOptions");
+
+/** What a configuration says of the cycle. */
+export function cycleOptions({ intervalMs, pause, pauseBudgetMs, maxTasks, domains }: Config): CycleOptions {
+  return { intervalNs: intervalMs * 1e6, pause, pauseBudgetNs: pauseBudgetMs * 1e6, maxTasks, domains };
+}
+
+/** With `pause: early` guests wait for the policies, and no longer than they may be paused. */
+export function policyDeadlineMs({ pause, policyDeadlineMs: deadlineMs, pauseBudgetMs }: Config): number {
+  return pause === "early" ? Math.min(deadlineMs, pauseBudgetMs) : deadlineMs;
+}

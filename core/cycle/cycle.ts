@@ -17,6 +17,7 @@ import { DomainRegistry } from "./domain-registry.js";
 import { DryRun } from "./dry-run.js";
 import { EditLog } from "./edit-log.js";
 import { dropWishesOfLeaving, letLeave } from "./leaving.js";
+import { LostDomains } from "./lost-domains.js";
 import type { ManagedDomain } from "./managed-domain.js";
 import { PauseMeter } from "./pause-meter.js";
 import { Changes, reconcile } from "./reconcile.js";
@@ -50,6 +51,7 @@ export class Cycle {
     startTimeNs: 0,
   };
   readonly #paused: PausedDomain[] = [];
+  readonly #lost: LostDomains;
   /** Told of every tick that asked the policies, with what they wished; guests run meanwhile. */
   ticked: (wishes: Wishes) => void = () => undefined;
   #lastTickNs = -1;
@@ -72,6 +74,7 @@ export class Cycle {
     this.#wishes = new Wishes(options.maxTasks);
     this.#changes = new Changes(options.maxTasks);
     this.#ready = new Int32Array(options.maxTasks);
+    this.#lost = new LostDomains(registry, editLog, this.#edit, this.pauses, clock, options.pauseBudgetNs);
   }
 
   /** Runs one tick. With `releaseAll` no policy is asked and everything is released. */
@@ -88,9 +91,11 @@ export class Cycle {
     }
     this.#lastTickNs = nowNs;
     this.#dryRun?.tell(this.columns, this.#builder.rows, this.#wishes, this.registry);
+    if (this.#dryRun === undefined) this.#lost.remember(this.columns, this.#builder.rows);
     this.editLog.flush(this.columns, this.registry, this.#wishes.reasons);
     if (!releaseAll) this.ticked(this.#wishes);
     letLeave(this.columns, this.#builder.rows, this.registry);
+    this.#lost.giveUp(nowNs, releaseAll);
   }
 
   /** How many tasks the last tick saw. */

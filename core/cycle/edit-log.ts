@@ -5,6 +5,7 @@ import type { TaskColumns } from "../snapshot/task-columns.js";
 import type { ChangeOutcome } from "./cycle.js";
 import { CycleOptions } from "./cycle-options.js";
 import type { DomainRegistry } from "./domain-registry.js";
+import type { HeldRecord } from "./lost-domains.js";
 import type { ManagedDomain } from "./managed-domain.js";
 
 /** Remembers what became of each change while domains are paused, and logs it after they have been resumed. */
@@ -29,6 +30,30 @@ export class EditLog {
     this.#kinds[this.#count] = kind;
     this.#outcomes[this.#count] = outcome;
     this.#count++;
+  }
+
+  /** Rows with a change that was made since the last flush, and which. */
+  committed(): ReadonlyMap<number, "hold" | "release"> {
+    const made = new Map<number, "hold" | "release">();
+    for (let i = 0; i < this.#count; i++)
+      if (this.#outcomes[i] === "committed") made.set(this.#rows[i] ?? 0, this.#kinds[i] ?? "hold");
+    return made;
+  }
+
+  /** A task in a domain that cannot be read any more does not stay held; `outcome` tells how that is known. */
+  released({ info }: ManagedDomain, { process: pid, id: tid, name }: HeldRecord, outcome: string): void {
+    const facts = { event: "release", domain: info.name, pid, tid, name, outcome };
+    this.log.info(facts, `release of ${String(tid)}, whose domain cannot be read`);
+  }
+
+  /** These tasks may stay held: their domain cannot be read any more, and they could not be let go. */
+  leftHeld({ info }: ManagedDomain, left: readonly HeldRecord[], reason: string): void {
+    const pids = [...new Set(left.map(({ process }) => process))];
+    const facts = { event: "tasks-left-held", domain: info.name, id: info.id, left: left.length, pids };
+    this.log.error(
+      { ...facts, code: "ERR_TASKS_LEFT_HELD", reason },
+      `${String(left.length)} tasks of ${info.name} may stay held: ${reason}`,
+    );
   }
 
   /** A domain could not be paused, edited or resumed in this tick; the others go on. Its domain may just have ended. */

@@ -1,6 +1,7 @@
 import { inject, injectable } from "tsyringe";
 import type { Observer } from "../cli/composition.js";
 import { processReport, type DomainReport, type HostReport, type ThreadReport } from "../cli/host-report.js";
+import type { DomainProfile, ProfileReport } from "../cli/profile-report.js";
 import { Clock } from "../clock.js";
 import { Hypervisor } from "../hypervisor.js";
 import type { DomainSnapshot, ProcessSnapshot, TaskSnapshot } from "../policy.js";
@@ -31,6 +32,11 @@ export class HostObserver implements Observer {
     return { schema: 1, takenAt: { begin, end }, domains: reports };
   }
 
+  async profiles(): Promise<ProfileReport> {
+    await this.registry.attachAll(this.clock.nowNs());
+    return { schema: 1, domains: this.registry.domains.map(domainProfile) };
+  }
+
   [Symbol.dispose](): void {
     this.registry[Symbol.dispose]();
     this.hypervisor[Symbol.dispose]();
@@ -53,6 +59,14 @@ function domainReport(domain: ManagedDomain, seen: DomainSnapshot | undefined, r
       processReport(process, process.threads.map(threadReport)),
     ),
   };
+}
+
+function domainProfile({ info, kernel, reason, profileName }: ManagedDomain): DomainProfile {
+  const { id, uuid, name, kind } = info;
+  const who = { id, uuid, name, kind };
+  if (kernel === undefined) return { ...who, managed: false, reason };
+  const profile = profileName === undefined ? {} : { profile: profileName };
+  return { ...who, managed: true, ...profile, ...kernel.description, ...kernel.findings?.() };
 }
 
 function threadReport(task: TaskSnapshot): ThreadReport {

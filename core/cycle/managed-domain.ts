@@ -16,6 +16,12 @@ const lostAfterNs = 5e9;
 /** What a domain is to us; `unmanaged` carries the reason. */
 export type DomainStatus = "attaching" | "managed" | "unmanaged";
 
+/** A kernel whose task lists could not be read for so long that it is to be given up. */
+export interface LostKernel {
+  readonly sinceNs: number;
+  readonly reason: string;
+}
+
 /** Told of what happens to a domain, to log it. */
 export interface DomainListener {
   statusChanged(domain: ManagedDomain): void;
@@ -46,6 +52,7 @@ export class ManagedDomain implements DomainEntry, Disposable {
   #excluded = false;
   #cpuTimeNs = -1;
   #failingSinceNs = -1;
+  #lost: LostKernel | undefined;
   #nextAttachNs = 0;
   #retryNs = retryFirstNs;
 
@@ -143,15 +150,27 @@ export class ManagedDomain implements DomainEntry, Disposable {
   scanned(): void {
     this.managed = true;
     this.#failingSinceNs = -1;
+    this.#lost = undefined;
   }
 
-  /** The tick's scan failed. Transient at first; a kernel that stays unreadable is given up and looked for anew. */
+  /** The tick's scan failed. Transient at first; a kernel that stays unreadable is {@link lost}. */
   scanFailed(nowNs: number, error: unknown): void {
     this.managed = false;
     if (this.#failingSinceNs < 0) this.#failingSinceNs = nowNs;
     if (nowNs - this.#failingSinceNs < lostAfterNs) return;
+    this.#lost ??= { sinceNs: nowNs, reason: `its task lists cannot be read: ${messageOf(error)}` };
+  }
+
+  /** Since when, and why, the kernel that we knew is taken to be no longer there; undefined: it is. */
+  get lost(): LostKernel | undefined {
+    return this.#lost;
+  }
+
+  /** Between two ticks: a lost kernel is given up and looked for anew. */
+  giveUp(nowNs: number): void {
+    const reason = this.#lost?.reason ?? this.reason;
     this.#release();
-    this.#setUnmanaged(`its task lists cannot be read: ${messageOf(error)}`, nowNs, retryFirstNs);
+    this.#setUnmanaged(reason, nowNs, retryFirstNs);
   }
 
   [Symbol.dispose](): void {
@@ -211,6 +230,7 @@ export class ManagedDomain implements DomainEntry, Disposable {
     this.leaving = false;
     this.managed = false;
     this.#failingSinceNs = -1;
+    this.#lost = undefined;
     this.#notTaken = "";
   }
 

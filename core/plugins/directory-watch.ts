@@ -1,6 +1,5 @@
-import { watch, type FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
-import { messageOf } from "../errors.js";
+import { PathWatch, type PathListener } from "./path-watch.js";
 
 /** A directory to watch, and the only name in it that counts, if just one does. */
 export interface WatchedDirectory {
@@ -8,14 +7,18 @@ export interface WatchedDirectory {
   readonly only?: string;
 }
 
+interface Watched {
+  readonly watch: PathWatch;
+  readonly listener: PathListener;
+}
+
 /**
  * Tells that something happened in directories, not what: who is told looks again. Directories are watched in groups
- * that are renewed whole, before each look, since a watch ends silently with its directory, and one that comes back under
- * the same name is another.
+ * that are renewed before each look, since a watch ends silently with its directory, and one that comes back under the same
+ * name is another. A watch begins a little later than it is asked for, and tells when it has.
  */
 export class DirectoryWatch implements Disposable {
-  readonly #groups = new Map<string, readonly FSWatcher[]>();
-  readonly #failures = new Map<string, string>();
+  readonly #groups = new Map<string, readonly Watched[]>();
 
   /** `touched(group, directory, name)`: `name` is that of the entry, if known. */
   constructor(
@@ -24,46 +27,51 @@ export class DirectoryWatch implements Disposable {
 
   /** Directories that cannot be watched, and why: what happens there goes unnoticed. */
   get failures(): readonly string[] {
-    return [...this.#failures.values()];
+    const counting = this.#all.filter(({ listener }) => listener.contents);
+    return [...new Set(counting.flatMap(({ watch }) => watch.failure ?? []))];
+  }
+
+  /** Is a watch about to begin, which will tell? */
+  get starting(): boolean {
+    return this.#all.some(({ watch }) => watch.starting);
   }
 
   /** Watches these directories, those that exist, in place of what the group watched before. */
   renew(group: string, directories: readonly WatchedDirectory[]): void {
     const before = this.#groups.get(group) ?? [];
-    this.#failures.delete(group);
     this.#groups.set(
       group,
-      directories.flatMap((directory) => this.#watch(group, directory) ?? []),
+      directories.map((directory) => this.#watch(group, directory)),
     );
-    for (const watcher of before) watcher.close();
+    leave(before);
   }
 
   drop(group: string): void {
-    for (const watcher of this.#groups.get(group) ?? []) watcher.close();
+    leave(this.#groups.get(group) ?? []);
     this.#groups.delete(group);
-    this.#failures.delete(group);
   }
 
   [Symbol.dispose](): void {
     for (const group of [...this.#groups.keys()]) this.drop(group);
   }
 
-  #watch(group: string, { path, only }: WatchedDirectory): FSWatcher | undefined {
-    const tell = (name: string | undefined) => {
+  get #all(): readonly Watched[] {
+    return [...this.#groups.values()].flat();
+  }
+
+  #watch(group: string, { path, only }: WatchedDirectory): Watched {
+    const heard = (name: string | undefined) => {
       // A directory reports its own end under its own name.
       if (only === undefined || name === undefined || name === only || name === basename(path))
         this.touched(group, path, name);
     };
-    try {
-      const watcher = watch(path, (_, name) => tell(name ?? undefined));
-      return watcher.on("error", () => tell(undefined));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOENT" && code !== "ENOTDIR" && only === undefined)
-        this.#failures.set(group, `${path} is not watched: ${messageOf(error)}`);
-      return undefined;
-    }
+    const listener = { heard, contents: only === undefined };
+    return { watch: PathWatch.join(path, listener), listener };
   }
+}
+
+function leave(watched: readonly Watched[]): void {
+  for (const { watch, listener } of watched) watch.leave(listener);
 }
 
 /** `directory` and all above it, of which only the next one below counts: it may be yet to come, go, or be replaced. */

@@ -1,6 +1,6 @@
-import type { Export, Import } from "es-module-lexer/js";
 import { compileFunction } from "node:vm";
 import { problemAt, type CodeProblem } from "./code-problem.js";
+import type { ModuleExport, ModuleImport, ModuleSyntax } from "./module-syntax.js";
 
 /**
  * What the engine itself refuses in a module that a lenient parser takes (decorators, names declared twice). For a module
@@ -10,8 +10,7 @@ import { problemAt, type CodeProblem } from "./code-problem.js";
 export function earlyError(
   path: string,
   code: string,
-  imports: readonly Import[],
-  exports: readonly Export[],
+  { imports, exports }: ModuleSyntax,
 ): CodeProblem | undefined {
   const body = withoutExports(withoutImports(code, imports), exports);
   try {
@@ -29,31 +28,37 @@ export function earlyError(
   }
 }
 
-function withoutImports(code: string, imports: readonly Import[]): string {
+function withoutImports(code: string, imports: readonly ModuleImport[]): string {
   let result = code;
-  for (const { type, importStart, importEnd } of imports) {
-    if (type === "dynamic") continue;
-    const blank = blanked(code.slice(importStart, importEnd));
-    result = replaced(result, importStart, type === "import-meta" ? `({${blank.slice(4)}})` : blank);
+  for (const { kind, statementStart, statementEnd } of imports) {
+    if (kind === "dynamic") continue;
+    const blank = blanked(code.slice(statementStart, statementEnd));
+    result = replaced(result, statementStart, kind === "import.meta" ? `({${blank.slice(4)}})` : blank);
   }
   return result;
 }
 
-/** `export {`, with comments between. */
-const list = /^export(?:\s|\/\*[^]*?\*\/|\/\/.*)*\{[^}]*\}/;
+/** Between two words: white space and comments. */
+const gap = String.raw`(?:\s|/\*[^]*?\*/|//.*)*`;
+/** `export {`, to the end of the list. */
+const list = new RegExp(String.raw`^export${gap}\{[^}]*\}`);
+/** An export statement, from its beginning to the first name that it exports. */
+const beginning = new RegExp(
+  String.raw`\bexport${gap}(?:\{(?:(?!\bexport\b)[^}])*|class${gap}|(?:async${gap})?function${gap}\*?${gap}|` +
+    String.raw`(?:const|let|var)${gap}(?:[{[](?:(?!\bexport\b)[^])*)?)?$`,
+);
 
-function withoutExports(code: string, exports: readonly Export[]): string {
+/** Further names of a statement find it blank already, as do names that are exported from another module. */
+function withoutExports(code: string, exports: readonly ModuleExport[]): string {
   let result = code;
-  for (const exported of exports) {
-    if (exported.type !== "direct") continue;
-    const { name, exportStart: start } = exported;
-    if (!result.startsWith("export", start)) continue;
+  for (const { name, start: nameStart, end: nameEnd, anonymous } of exports) {
+    const start = beginning.exec(result.slice(0, nameStart))?.index;
+    if (start === undefined) continue;
     const names = list.exec(result.slice(start))?.[0];
-    const end = names === undefined && name === "default" ? exported.end : start + (names ?? "export").length;
+    const end = names === undefined && name === "default" ? nameEnd : start + (names ?? "export").length;
     const blank = blanked(code.slice(start, end));
     // What is exported without a name may be any expression.
-    const unnamed = exported.localStart === -1;
-    result = replaced(result, start, unnamed ? `_=${blank.slice(2)}` : blank);
+    result = replaced(result, start, anonymous ? `_=${blank.slice(2)}` : blank);
   }
   return result;
 }

@@ -1,10 +1,10 @@
-import type { Import } from "es-module-lexer/js";
 import { isBuiltin } from "node:module";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { suggestion } from "../config/wording.js";
 import { problemAt, type CodeProblem } from "./code-problem.js";
 import type { Manifest } from "./manifest.js";
+import type { ModuleImport } from "./module-syntax.js";
 import type { PluginSource } from "./plugin-source.js";
 
 type PluginKind = Manifest["kind"];
@@ -36,13 +36,13 @@ export function checkImport(
   kind: PluginKind,
   path: string,
   code: string,
-  found: Exclude<Import, { type: "import-meta" }>,
+  found: ModuleImport,
 ): AllowedImport | CodeProblem {
   const refuse = (text: string) => problemAt(path, code, found.start, text);
   const { specifier } = found;
-  if (specifier === undefined || (found.type === "dynamic" && found.glob))
+  if (specifier === undefined)
     return refuse("import() needs a plain string, so that it is known before the plugin runs");
-  if (found.phase !== null) return refuse(`import ${found.phase} is not supported`);
+  if (found.phase !== undefined) return refuse(`import ${found.phase} is not supported`);
   if (packages[kind].includes(specifier)) return { module: undefined };
   if (!/^\.\.?\//.test(specifier)) return refuse(foreign(kind, specifier));
 

@@ -34,6 +34,9 @@ export interface LibraryOptions {
   readonly inUse?: () => Iterable<StagedPlugin>;
 }
 
+/** How long until it is asked again whether a watch has begun. */
+const watchStartMs = 20;
+
 const nothing: Resolution = { plugins: new Map(), shadowedBy: new Map(), clashes: new Map(), notices: [] };
 
 /**
@@ -49,6 +52,8 @@ export class PluginLibrary implements Disposable {
   readonly #watch: DirectoryWatch | undefined;
   readonly #settling = new Settling((patient) => this.#settle(patient));
   #resolution = nothing;
+  /** The notices that have been told. */
+  #noticed: readonly string[] = [];
 
   constructor(private readonly options: LibraryOptions) {
     if (options.changed) this.#watch = new DirectoryWatch((...event) => this.#heard(...event));
@@ -61,6 +66,7 @@ export class PluginLibrary implements Disposable {
     this.#look(nowMs);
     for (const folder of this.#folders.values()) folder.accept();
     this.#resolve();
+    this.#noticed = this.notices;
   }
 
   /** Changes the search path; what that changes is told like edits. */
@@ -181,7 +187,8 @@ export class PluginLibrary implements Disposable {
     const nowMs = performance.now();
     this.#look(nowMs);
     const pending = [...this.#folders.values()].filter((folder) => folder.pending);
-    const waitMs = Math.max(0, ...pending.map((folder) => folder.waitMs(nowMs)));
+    const startMs = this.#watch?.starting ? watchStartMs : 0;
+    const waitMs = Math.max(startMs, ...pending.map((folder) => folder.waitMs(nowMs)));
     if (waitMs > 0 && patient) return waitMs;
 
     const refused: KnownFolder[] = [];
@@ -199,9 +206,10 @@ export class PluginLibrary implements Disposable {
   }
 
   #tell(refused: readonly KnownFolder[], mended: readonly KnownFolder[]): void {
-    const before = { ...this.#resolution, notices: this.notices };
+    const before = { ...this.#resolution, notices: this.#noticed };
     this.#resolve();
     const after = { ...this.#resolution, notices: this.notices };
+    this.#noticed = after.notices;
     const change = changeBetween(before, after, refused, mended);
     if (!isNoChange(change)) this.options.changed?.(change);
     this.sweep();

@@ -12,21 +12,27 @@ const importWithinMs = 5000;
 
 /**
  * Imports a staged guest profile into this thread. Throws ERR_PLUGIN_INVALID and nothing else, whatever the module does
- * while it is imported, but for what no thread survives: a loop without end, or an exit of the process.
+ * while it is imported, but for what no thread survives: a loop without end, or an exit of the process. Where a scheduler
+ * runs in this thread, tryProfile (core/policies/profile-trial.ts) finds these before.
  */
 export async function loadProfile({ name, entryUrl }: StagedProfile): Promise<GuestProfile> {
   try {
-    const module = await withinTime(import(entryUrl) as Promise<{ readonly default?: unknown }>);
-    const profile = module.default as Partial<GuestProfile> | undefined;
-    // Read once: what is checked is what is used, also where `attach` is a getter.
-    const attach = profile?.attach;
-    if (typeof attach !== "function")
-      throw new TypeError("its default export has no function attach, as a guest profile must");
-    return { attach: attach.bind(profile) };
+    return await withinTime(importProfile(entryUrl));
   } catch (error) {
     const message = `guest profile ${name} could not be loaded from ${entryUrl}: ${messageOf(error)}`;
     throw new VmmschedError("ERR_PLUGIN_INVALID", message, { plugin: name }, { cause: error });
   }
+}
+
+/** The same, however long it takes, with the errors that the module itself throws. */
+export async function importProfile(entryUrl: string): Promise<GuestProfile> {
+  const module = (await import(entryUrl)) as { readonly default?: unknown };
+  const profile = module.default as Partial<GuestProfile> | undefined;
+  // Read once: what is checked is what is used, also where `attach` is a getter.
+  const attach = profile?.attach;
+  if (typeof attach !== "function")
+    throw new TypeError("its default export has no function attach, as a guest profile must");
+  return { attach: attach.bind(profile) };
 }
 
 /** A module that awaits something that never comes would be waited for without end. */

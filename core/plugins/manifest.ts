@@ -1,4 +1,6 @@
-import semver from "semver";
+import satisfies from "semver/functions/satisfies.js";
+import validVersion from "semver/functions/valid.js";
+import validRange from "semver/ranges/valid.js";
 import { schemaCheck, type SchemaCheck } from "../config/schema-check.js";
 import { firstOfEachPlace } from "../config/schema-problem.js";
 import { schemaFaults } from "../config/schema-soundness.js";
@@ -51,7 +53,7 @@ type Unchecked = Readonly<Partial<Record<keyof Manifest, unknown>>> | null;
 
 function foreignApi(source: SourceDocument): VmmschedError | undefined {
   const { api, name } = (source.value as Unchecked) ?? {};
-  if (typeof api !== "string" || semver.validRange(api) === null || semver.satisfies(pluginApiVersion, api))
+  if (typeof api !== "string" || validRange(api) === null || satisfies(pluginApiVersion, api))
     return undefined;
   const who = typeof name === "string" ? `plugin ${quote(name)}` : "the plugin";
   const text =
@@ -68,8 +70,8 @@ function versionProblems(value: unknown): readonly Problem[] {
     const text = `found ${quote(found)}\nallowed: ${manifestSchema.properties[key].expects}`;
     problems.push({ path: [key], text });
   };
-  if (typeof version === "string" && semver.valid(version) === null) refuse("version", version);
-  if (typeof api === "string" && semver.validRange(api) === null) refuse("api", api);
+  if (typeof version === "string" && validVersion(version) === null) refuse("version", version);
+  if (typeof api === "string" && validRange(api) === null) refuse("api", api);
   return problems;
 }
 

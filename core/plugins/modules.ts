@@ -1,12 +1,10 @@
-import { init, parse, type Export, type Import } from "es-module-lexer/js";
 import { problemAt, type CodeProblem } from "./code-problem.js";
 import { earlyError, lexerProblem } from "./early-errors.js";
 import { checkImport, missing, moduleNamed } from "./imports.js";
 import type { Manifest } from "./manifest.js";
+import { moduleSyntax, type ModuleSyntax } from "./module-syntax.js";
 import { textOf, type PluginSource } from "./plugin-source.js";
 import { stripTypes } from "./strip-types.js";
-
-await init();
 
 /** A module of a plugin as it is imported: JavaScript on the lines and columns of the author's file. */
 export interface PluginModule {
@@ -66,7 +64,7 @@ function readModule(source: PluginSource, kind: Manifest["kind"], path: string):
   let rewritten = code;
   // From the end, so that the places of those before stay true.
   for (const each of [...imports].reverse()) {
-    if (each.type === "import-meta") continue;
+    if (each.kind === "import.meta") continue;
     const verdict = checkImport(source, kind, path, code, each);
     if ("text" in verdict) problems.unshift(verdict);
     else if (verdict.module !== undefined) {
@@ -75,14 +73,12 @@ function readModule(source: PluginSource, kind: Manifest["kind"], path: string):
       rewritten = rewritten.slice(0, each.start) + stagedName(specifier) + rewritten.slice(each.end);
     }
   }
-  const exportsDefault = exports.some((each) => each.type !== "reexport-all" && each.name === "default");
+  const exportsDefault = exports.some(({ name }) => name === "default");
   return { code: rewritten, problems, imported, exportsDefault };
 }
 
-interface ParsedModule {
+interface ParsedModule extends ModuleSyntax {
   readonly code: string;
-  readonly imports: readonly Import[];
-  readonly exports: readonly Export[];
 }
 
 function parseTypeScript(path: string, text: string): ParsedModule | CodeProblem {
@@ -100,14 +96,13 @@ function parseJavaScript(path: string, text: string): ParsedModule | CodeProblem
 
 function parseModule(path: string, text: string): ParsedModule | CodeProblem {
   const code = withoutEmptyImports(text);
-  let parsed;
+  let syntax: ModuleSyntax;
   try {
-    parsed = parse(code);
+    syntax = moduleSyntax(code);
   } catch (error) {
     return lexerProblem(path, code, error);
   }
-  const [imports, exports] = parsed;
-  return earlyError(path, code, imports, exports) ?? { code, imports, exports };
+  return earlyError(path, code, syntax) ?? { code, ...syntax };
 }
 
 /** `x.ts` is staged as `x.js`; of a specifier that may be in quotes, nothing else changes. */

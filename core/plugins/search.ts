@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import semver from "semver";
+import compareVersions from "semver/functions/compare.js";
 import { VmmschedError, messageOf } from "../errors.js";
 import { isLeftOut, manifestName } from "./plugin-source.js";
 import type { StagedPlugin } from "./stage.js";
@@ -59,7 +59,7 @@ export function resolveNames(candidates: readonly StagedPlugin[]): Resolution {
   for (const plugin of candidates) {
     const other = plugins.get(plugin.name);
     if (other !== undefined && other.kind !== plugin.kind) clashes.set(plugin.folder, clash(plugin, other));
-    else if (other === undefined || semver.compare(plugin.version, other.version) >= 0)
+    else if (other === undefined || compareVersions(plugin.version, other.version) >= 0)
       plugins.set(plugin.name, plugin);
   }
 
@@ -85,7 +85,7 @@ function clash(plugin: StagedPlugin, other: StagedPlugin): VmmschedError {
 
 function shadowed(plugin: StagedPlugin, taken: StagedPlugin): string {
   const why =
-    semver.compare(taken.version, plugin.version) > 0
+    compareVersions(taken.version, plugin.version) > 0
       ? "newer"
       : "the same version, later in the search path";
   return (

@@ -30,26 +30,41 @@ const ofTheProcess = [
 /** The thread never returns to its event loop: they would do nothing, silently, and their memory would never be freed. */
 const ofTheEventLoop = ["setTimeout", "setInterval", "setImmediate", "fetch"];
 
-const unmeasured = "is not for policies: V8 does not tell how much memory it takes";
+const unmeasured = "V8 does not tell how much memory it takes";
+
+const ofPolicies = { who: "policies", code: "ERR_POLICY_FAILED" } as const;
+const ofProfiles = { who: "guest profiles", code: "ERR_PROFILE_FAILED" } as const;
+type Confined = typeof ofPolicies | typeof ofProfiles;
 
 /**
  * Keeps a policy's mistakes in its thread: what would harm others throws, and what it prints goes to `print`. To be
  * called in a policy's thread, before its code is loaded. It is no sandbox: code that means to get around it can.
  */
 export function confine(print: (level: ConsoleLevel, text: string) => void): void {
-  for (const name of ofTheProcess)
-    forbid(process, name, `process.${name}() is not for policies: they live in the scheduler's process`);
+  confineToThread(ofPolicies);
   for (const name of ofTheEventLoop)
-    forbid(globalThis, name, `${name}() is not for policies: no I/O, no timers; time is host.timeNs`);
-  forbid(globalThis, "SharedArrayBuffer", `SharedArrayBuffer ${unmeasured}`);
-  forbid(Reflect.get(globalThis, "WebAssembly") as object, "Memory", `WebAssembly.Memory ${unmeasured}`);
+    forbid(globalThis, name, ofPolicies, `${name}()`, "no I/O, no timers; time is host.timeNs");
+  forbid(globalThis, "SharedArrayBuffer", ofPolicies, "SharedArrayBuffer", unmeasured);
+  const webAssembly = Reflect.get(globalThis, "WebAssembly") as object;
+  forbid(webAssembly, "Memory", ofPolicies, "WebAssembly.Memory", unmeasured);
   redirectConsole(print);
 }
 
-function forbid(owner: object, name: string, message: string): void {
+/** The same for a guest profile in a thread in which it is only tried; what it prints there is dropped. */
+export function confineTrial(): void {
+  confineToThread(ofProfiles);
+  redirectConsole(() => undefined);
+}
+
+function confineToThread(confined: Confined): void {
+  for (const name of ofTheProcess)
+    forbid(process, name, confined, `process.${name}()`, "they live in the scheduler's process");
+}
+
+function forbid(owner: object, name: string, { who, code }: Confined, what: string, why: string): void {
   // No arrow function: some are called with `new`.
   const value = function () {
-    throw new VmmschedError("ERR_POLICY_FAILED", message);
+    throw new VmmschedError(code, `${what} is not for ${who}: ${why}`);
   };
   Object.defineProperty(owner, name, { value, writable: false, configurable: false });
 }

@@ -6,7 +6,7 @@ import { VmmschedError } from "../errors.js";
 const garbageShare = 0.25;
 
 /**
- * Measures what a policy keeps, in the heap of its thread and in buffers outside of it. V8's own limit does not serve:
+ * Measures what a plugin keeps, in the heap of its thread and in buffers outside of it. V8's own limit does not serve:
  * it knows nothing of buffers, and a single large object beyond it ends the whole process.
  */
 export class MemoryMeter {
@@ -14,23 +14,23 @@ export class MemoryMeter {
   /** More than this is looked into. */
   #suspectBytes: number;
 
-  /** To be made when all that is not the policy's is there already. */
-  constructor(private readonly memoryMb: number) {
+  /** To be made when all that is not the plugin's is there already. */
+  constructor(
+    private readonly memoryMb: number,
+    private readonly code: "ERR_POLICY_FAILED" | "ERR_PROFILE_FAILED",
+  ) {
     this.#limitBytes = bytesInUse() + memoryMb * 2 ** 20;
     this.#suspectBytes = this.#limitBytes;
   }
 
-  /** Throws ERR_POLICY_FAILED when the policy keeps too much. Cheap, until it looks as if. */
+  /** Throws an error of its code when the plugin keeps too much. Cheap, until it looks as if. */
   check(): void {
     if (bytesInUse() <= this.#suspectBytes) return;
     collectGarbage();
     const bytes = bytesInUse();
     this.#suspectBytes = Math.max(this.#limitBytes, bytes + garbageShare * this.memoryMb * 2 ** 20);
     if (bytes > this.#limitBytes)
-      throw new VmmschedError(
-        "ERR_POLICY_FAILED",
-        `it keeps more than ${this.memoryMb} MB of memory (policyMemoryMb)`,
-      );
+      throw new VmmschedError(this.code, `it keeps more than ${this.memoryMb} MB of memory (policyMemoryMb)`);
   }
 }
 

@@ -8,6 +8,7 @@ import { HostColumns } from "../snapshot/host-columns.js";
 import { Questioner } from "./answer.js";
 import { PolicyChannel } from "./channel.js";
 import { confine } from "./confinement.js";
+import { faultReport, textOf } from "./fault-report.js";
 import { MemoryMeter } from "./memory-meter.js";
 import type {
   FaultReport,
@@ -28,7 +29,7 @@ const { capacity } = data.channel;
 /** The policy works on a copy: it cannot spoil what others see, nor see half of a snapshot. */
 const own = HostColumns.private(capacity);
 const questioner = new Questioner(own);
-const memory = new MemoryMeter(data.memoryMb);
+const memory = new MemoryMeter(data.memoryMb, "ERR_POLICY_FAILED");
 /** A word to sleep on that nobody wakes. */
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 
@@ -36,7 +37,6 @@ const nobody = new Int32Array(new SharedArrayBuffer(4));
 const rehearsalTicks = 3;
 /** To get hold of a snapshot for it, while the cycle may be writing one. */
 const copyAttempts = 100;
-const longestTextLength = 10_000;
 const largestStateBytes = 16 * 2 ** 20;
 
 let stage: FaultReport["during"] = "import";
@@ -86,22 +86,12 @@ function rehearse(policy: Policy): void {
 
 function report(error: unknown, during: FaultReport["during"]): void {
   failed = true;
+  const asked = during === "decide" || during === "rehearsal";
   const fault: FaultReport = {
-    message: textOf(() => messageOf(error)),
-    stack: error instanceof Error ? textOf(() => error.stack ?? "") : "",
-    during,
-    ...(during === "decide" || during === "rehearsal" ? { host: own.buffers, ...packedState() } : {}),
+    ...faultReport(error, during),
+    ...(asked ? { host: own.buffers, ...packedState() } : {}),
   };
   post({ type: "fault", fault });
-}
-
-/** What a policy throws may be anything, also something that throws when it is looked at. */
-function textOf(read: () => unknown): string {
-  try {
-    return String(read()).slice(0, longestTextLength);
-  } catch {
-    return "something that cannot be shown was thrown";
-  }
 }
 
 function packedState(): { readonly state?: PackedState; readonly problem?: string } {
@@ -164,6 +154,10 @@ function serve(policy: Policy): void {
   }
 }
 
+// Node would end the thread by functions that are forbidden in it, and take the process along.
+process.on("uncaughtException", (error) => {
+  report(error, stage);
+});
 confine((level, text) => {
   post({ type: "console", level, text });
 });

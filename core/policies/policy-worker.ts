@@ -1,12 +1,10 @@
-import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { deserialize } from "node:v8";
-import { Worker } from "node:worker_threads";
-import { VmmschedError, messageOf } from "../errors.js";
+import { VmmschedError } from "../errors.js";
 import { restoreStack, type StagedPlugin } from "../plugins/stage.js";
 import type { HostBuffers } from "../snapshot/host-columns.js";
 import { PolicyChannel } from "./channel.js";
 import { GrowthWatch } from "./growth-watch.js";
+import { PluginThread, type ThreadDeath } from "./plugin-thread.js";
 import { Punctuality } from "./punctuality.js";
 import {
   isFromPolicy,
@@ -54,13 +52,9 @@ export interface Patience {
   readonly hangMs: number;
 }
 
-/** V8's limit lies so far above ours, since what reaches it may end the whole process: we have to be faster. */
-const heapHeadroomMb = 2048;
-/** A thread inside of one long native call ends only when that returns; nobody has to wait for it. */
-const endPatienceMs = 1_000;
 const loading = -1;
-/** Node's exit code for a top-level await that would wait for ever. */
-const neverSettled = 13;
+/** Where files of our own lie, which say nothing to an author. */
+const ownCode = new URL("..", import.meta.url).href;
 
 /** The thread of one policy, as the control thread sees it. */
 export class PolicyWorker {
@@ -69,8 +63,7 @@ export class PolicyWorker {
   readonly channel: PolicyChannel;
   /** Resolves when the policy fails, never rejects, and stays pending when it is ended by us. */
   readonly fault: Promise<PolicyFault>;
-  readonly #worker: Worker;
-  readonly #exited: Promise<unknown>;
+  readonly #thread: PluginThread;
   readonly #waiters = new Waiters<FromPolicy>();
   readonly #growth: GrowthWatch;
   #punctuality: Punctuality | undefined;
@@ -100,26 +93,16 @@ export class PolicyWorker {
       memoryMb,
       previous,
     };
-    this.#worker = new Worker(new URL("./policy-thread.js", import.meta.url), {
-      name: `policy ${name}`,
-      workerData,
-      // Nothing that node would print for it at its end: what is to be told is told by messages.
-      stdout: true,
-      stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: memoryMb + heapHeadroomMb, maxYoungGenerationSizeMb: 16 },
-    });
-    this.#exited = once(this.#worker, "exit").catch(() => undefined);
-    this.#worker.on("message", (message: unknown) => {
-      if (isFromPolicy(message)) this.#receive(message);
-    });
-    this.#worker.on("error", (error: unknown) => this.#fail(this.#uncaught(error, memoryMb)));
-    this.#worker.on("exit", (code) => {
-      const message =
-        code === neverSettled
-          ? "it waits at its top level for a promise that nothing settles"
-          : `its thread ended by itself, with exit code ${code}`;
-      this.#fail({ message, stack: "", during: "exit" });
-    });
+    this.#thread = new PluginThread(
+      new URL("./policy-thread.js", import.meta.url),
+      { name: `policy ${name}`, workerData, memoryMb },
+      {
+        message: (message) => {
+          if (isFromPolicy(message)) this.#receive(message);
+        },
+        died: (death) => this.#died(death),
+      },
+    );
   }
 
   /** How it failed, once it has. */
@@ -168,15 +151,11 @@ export class PolicyWorker {
   async end(): Promise<void> {
     this.#ended = true;
     this.#waiters.reject(new VmmschedError("ERR_POLICY_FAILED", "it was ended"));
-    void this.#worker.terminate();
-    const giveUp = new AbortController();
-    const patience = sleep(endPatienceMs, undefined, { signal: giveUp.signal }).catch(() => undefined);
-    await Promise.race([this.#exited, patience]);
-    giveUp.abort();
+    await this.#thread.end();
   }
 
   #post(message: ToPolicy): void {
-    this.#worker.postMessage(message);
+    this.#thread.post(message);
     this.channel.wake();
   }
 
@@ -199,15 +178,8 @@ export class PolicyWorker {
     return failed(fault);
   }
 
-  /** What node tells of a thread's end. */
-  #uncaught(error: unknown, memoryMb: number): PolicyFault {
-    const { code, stack } = (error ?? {}) as { readonly code?: unknown; readonly stack?: unknown };
-    if (code === "ERR_WORKER_OUT_OF_MEMORY") {
-      const limitMb = memoryMb + heapHeadroomMb;
-      const message = `it used more than ${limitMb} MB of memory at once (policyMemoryMb is ${memoryMb})`;
-      return { message, stack: "", during: "memory" };
-    }
-    return { message: messageOf(error), stack: typeof stack === "string" ? stack : "", during: this.#stage };
+  #died({ message, stack, during }: ThreadDeath): void {
+    this.#fail({ message, stack, during: during ?? this.#stage });
   }
 
   #fail(fault: PolicyFault): void {
@@ -228,10 +200,14 @@ function failed(fault: PolicyFault): VmmschedError {
 }
 
 /** A fault in words, with the author's own lines of the stack. */
-export function describeFault({ message, stack, during }: PolicyFault): string {
+export function describeFault({
+  message,
+  stack,
+  during,
+}: Pick<PolicyFault, "message" | "stack" | "during">): string {
   const lines = stack
     .split("\n")
     .filter((line) => /^\s+at .*\.(ts|js|mjs):\d+/.test(line) && !line.includes("node:"));
-  const where = lines.filter((line) => !line.includes("core/policies/")).slice(0, 5);
+  const where = lines.filter((line) => !line.includes(ownCode)).slice(0, 5);
   return [`${during}: ${message}`, ...where.map((line) => `  ${line.trim()}`)].join("\n");
 }

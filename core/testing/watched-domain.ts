@@ -37,6 +37,10 @@ export class WatchedDomain implements Domain {
     };
   }
 
+  get canInterrupt() {
+    return this.domain.canInterrupt ?? false;
+  }
+
   get info() {
     return this.domain.info;
   }

@@ -1,87 +1,105 @@
 import {
-  othersFirst,
   AddressSpace,
+  isVmmschedError,
   VmmschedError,
   walk,
-  type Capability,
   type Domain,
-  type GuestDescription,
   type GuestKernel,
 } from "vmmsched/plugin-api";
-import { Btf } from "./btf.js";
-import { readCpus, requireSymbol, wantedSymbols, type LinuxFacts } from "./facts.js";
-import { findSymbols, type Symbols } from "./kallsyms.js";
-import { kernelRoots, readKernelImage, type KernelImage, type KernelRoot } from "./kernel-image.js";
-import { KnownKernels, type KnownKernel } from "./known-kernels.js";
-import { deschedule } from "./deschedule.js";
-import { freezerTrap } from "./freezer-trap.js";
-import type { HoldMethod, HoldMethodName } from "./hold-method.js";
-import { resolveLayout } from "./layout.js";
+import { capabilities, obstacle } from "./capabilities.js";
+import { checkLayout, type Checked } from "./checks.js";
+import { readCpus, requireSymbol, type LinuxFacts } from "./facts.js";
+import { chooseHold, type LinuxOptions } from "./choose-hold.js";
+import { findings } from "./findings.js";
+import type { Symbols } from "./kallsyms.js";
+import { kernelRoots, readKernelImage, type KernelRoot } from "./kernel-image.js";
+import { KnownKernels, type FoundKernel, type KnownKernel } from "./known-kernels.js";
+import { latestKernel } from "./latest-kernel.js";
+import type { ProbedMember } from "./layout.js";
 import { LinuxKernel } from "./linux-kernel.js";
-import { resolveRunQueueLayout } from "./run-queue/layout.js";
-import { resolvePsiLayout, type PsiLayout } from "./run-queue/psi.js";
-import { unlink } from "./unlink.js";
+import { study } from "./study.js";
 import { readVmcoreinfo, type Vmcoreinfo } from "./vmcoreinfo.js";
+import { kernelsInRam } from "./vmcoreinfo-search.js";
 import { wakeByCallSingle } from "./wake-by-call-single.js";
 import { wakeByIrqWork } from "./wake-by-irq-work.js";
 import type { WakeUp } from "./wake-up.js";
 
-/** The profile's options, see plugin.json. */
-export interface LinuxOptions {
-  readonly hold?: HoldMethodName;
+/** What one look into a domain goes by. */
+interface Search {
+  readonly domain: Domain;
+  readonly options: LinuxOptions;
+  /** Layout files by their path. */
+  readonly layouts: ReadonlyMap<string, unknown>;
+  readonly known: KnownKernels;
 }
 
-const knownKernels = new KnownKernels();
+const sharedKernels = new KnownKernels();
 
 /**
- * Recognises a Linux kernel in a running domain and configures itself from it alone: page table of a vCPU -> kernel
- * image -> kallsyms -> BTF -> layouts, with VMCOREINFO as the witness. Undefined when no vCPU runs a Linux kernel.
+ * Recognises a Linux kernel in a domain and configures itself from it alone: page table of a vCPU -> kernel image ->
+ * kallsyms -> BTF -> layouts, with VMCOREINFO as the witness. An image without registers is searched for VMCOREINFO, which
+ * leads to the kernel's own page table. Undefined when there is no Linux kernel.
  */
-export async function attach(domain: Domain, options: LinuxOptions): Promise<GuestKernel | undefined> {
-  for (const root of kernelRoots(domain.vcpus())) {
-    const known = knownKernels.recognise(domain, root);
-    if (known !== undefined)
-      return assemble(domain, options, root, known, "kernel known from another domain by its build id");
-    const image = await readKernelImage(domain.memory, root);
-    if (image?.bytes.includes("Linux version ") !== true) continue;
-    const kernel = await study(image);
-    const evidence = "kallsyms and BTF in the kernel image that a vCPU's page table maps";
-    const attached = assemble(domain, options, root, kernel, evidence);
-    if (kernel.buildId !== "" && knownKernels.recognise(domain, root) === undefined) knownKernels.add(kernel);
-    return attached;
-  }
-  return undefined;
-}
-
-/** Learns a build from its image; where VMCOREINFO names no build, the build id stays empty. */
-async function study(image: KernelImage): Promise<KnownKernel> {
-  const symbols = await findSymbols(image, wantedSymbols);
-  const start = requireSymbol(symbols, "__start_BTF");
-  const blob = image.slice(start, requireSymbol(symbols, "__stop_BTF") - start);
-  if (blob === undefined)
-    throw new VmmschedError("ERR_GUEST_UNSUPPORTED", "the kernel's BTF is not in memory");
-  const btf = new Btf(blob);
-  await othersFirst();
-  const space = new AddressSpace(image.memory, image.paging, image.root);
-  return {
-    buildId: readVmcoreinfo(space, symbols)?.get("BUILD-ID") ?? "",
-    symbols,
-    layout: resolveLayout(btf),
-    runQueue: resolveRunQueueLayout(btf),
-    psi: resolvePsiLayout(btf),
-    systemRunning: btf.enumerator("system_states", "SYSTEM_RUNNING") ?? 0,
-    release: (btf.member("uts_namespace", "name.release")?.bitOffset ?? 0) / 8,
-  };
-}
-
-function assemble(
+export async function attach(
   domain: Domain,
-  options: LinuxOptions,
+  options: LinuxOptions = {},
+  layouts: ReadonlyMap<string, unknown> = new Map(),
+  known: KnownKernels = sharedKernels,
+): Promise<GuestKernel | undefined> {
+  const search: Search = { domain, options, layouts, known };
+  for (const root of kernelRoots(domain.vcpus())) {
+    const found = await recognise(search, root, "that a vCPU's page table maps");
+    if (found !== undefined) return assemble(search, found);
+  }
+  // What runs shows in a vCPU's page table: RAM that is merely left over is believed only where nothing runs any more.
+  return domain.readOnly === undefined ? undefined : attachToRam(search);
+}
+
+/** Kernels of earlier boots lie about in RAM, more or less overwritten: what is not whole is passed over. */
+async function attachToRam(search: Search): Promise<GuestKernel | undefined> {
+  const whole: FoundKernel[] = [];
+  let failure: VmmschedError | undefined;
+  for (const root of await kernelsInRam(search.domain)) {
+    try {
+      const found = await recognise(search, root, "that VMCOREINFO in RAM leads to");
+      if (found === undefined) continue;
+      assemble(search, found)[Symbol.dispose]();
+      whole.push(found);
+    } catch (error) {
+      if (!isVmmschedError(error)) throw error;
+      failure ??= error;
+    }
+  }
+  if (whole.length === 0 && failure !== undefined) throw failure;
+  const latest = latestKernel(search.domain, whole);
+  return latest && assemble(search, latest);
+}
+
+/** The kernel that `root` maps; undefined where it maps none. */
+async function recognise(
+  { domain, layouts, known }: Search,
   root: KernelRoot,
-  kernel: KnownKernel,
-  evidence: string,
-): GuestKernel {
-  const { symbols, layout } = kernel;
+  how: string,
+): Promise<FoundKernel | undefined> {
+  const again = known.recognise(domain, root);
+  if (again !== undefined)
+    return { root, kernel: again, evidence: ["kernel known from another domain by its build id"] };
+  const image = await readKernelImage(domain.memory, root);
+  if (image?.bytes.includes("Linux version ") !== true) return undefined;
+  const kernel = await study(image, layouts);
+  return { root, kernel, evidence: [evidenceOf(kernel, how)] };
+}
+
+function evidenceOf({ symbolSource, memberSource }: KnownKernel, how: string): string {
+  const sources =
+    symbolSource === memberSource
+      ? `${symbolSource}, by the build id`
+      : `${symbolSource} and ${memberSource}`;
+  return `${sources} in the kernel image ${how}`;
+}
+
+function assemble({ domain, options, known }: Search, { root, kernel, evidence }: FoundKernel): GuestKernel {
+  const { symbols, layout, members } = kernel;
   const space = permanentSpace(domain, root, symbols);
   requireRunning(space, kernel);
   const vmcoreinfo = witness(space, symbols);
@@ -89,14 +107,33 @@ function assemble(
     space,
     symbols,
     layout,
+    spacing: kernel.spacing,
     runQueue: kernel.runQueue,
-    cpus: readCpus(space, symbols),
+    cpus: readCpus(space, symbols, kernel.apicIdBytes),
     initTask: requireSymbol(symbols, "init_task"),
   };
-  const wakeUp = chooseWakeUp(domain, facts);
+  const checked = checkLayout(facts);
+  requireProved(members, checked);
+  const chosen = wakeUpOrReason(domain, facts);
+  const wakeUp = obstacle({ domain, facts, members, checked, wakeUp: chosen }) ?? chosen;
   const method = chooseHold(domain, facts, kernel.psi, options);
-  const description = describe(facts, kernel, evidence, vmcoreinfo, wakeUp, method);
-  return new LinuxKernel(description, facts, wakeUp, typeof method === "string" ? undefined : method);
+  if (kernel.buildId !== "" && known.recognise(domain, root) === undefined) known.add(kernel);
+  const description = {
+    os: "linux",
+    version: space.cstring(requireSymbol(symbols, "init_uts_ns"), kernel.release, 65),
+    ...(kernel.buildId === "" ? {} : { buildId: kernel.buildId }),
+    evidence: [
+      ...evidence,
+      space.paging.name,
+      vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext",
+    ],
+    capabilities: capabilities(wakeUp, method),
+  };
+  return new LinuxKernel(description, facts, {
+    wakeUp: typeof wakeUp === "string" ? undefined : wakeUp,
+    method: typeof method === "string" ? undefined : method,
+    findings: () => findings(facts, kernel, checked, vmcoreinfo?.has("SYMBOL(_stext)") === true),
+  });
 }
 
 /** The process whose page table led us here will exit one day: from now on through the kernel's own, init_top_pgt. */
@@ -121,6 +158,15 @@ function requireRunning(space: AddressSpace, { symbols, systemRunning }: KnownKe
   }
 }
 
+/** What memory contradicts cannot be read, whatever the kernel's tables say. */
+function requireProved(members: readonly ProbedMember[], checked: ReadonlyMap<string, Checked>): void {
+  for (const { key, purpose } of members) {
+    const check = checked.get(key);
+    if (purpose === "reading" && check?.holds === false)
+      throw new VmmschedError("ERR_GUEST_CORRUPT", `it is not so that ${check.claim}`);
+  }
+}
+
 /** VMCOREINFO, where there is one, must name the same kernel that kallsyms describes. */
 function witness(space: AddressSpace, symbols: Symbols): Vmcoreinfo | undefined {
   const vmcoreinfo = readVmcoreinfo(space, symbols);
@@ -132,50 +178,17 @@ function witness(space: AddressSpace, symbols: Symbols): Vmcoreinfo | undefined 
   return vmcoreinfo;
 }
 
-/** Xen PV takes no injected interrupt. */
-function chooseWakeUp(domain: Domain, facts: LinuxFacts): WakeUp {
-  return domain.info.kind === "pv" ? wakeByIrqWork(facts, domain) : wakeByCallSingle(facts);
-}
-
-/** The way to hold that the options ask for, or why it does not work in this kernel. */
-function chooseHold(
-  domain: Domain,
-  facts: LinuxFacts,
-  psi: PsiLayout | string | undefined,
-  { hold = "trap" }: LinuxOptions,
-): HoldMethod | string {
-  switch (hold) {
-    case "trap":
-      return freezerTrap(facts);
-    case "deschedule":
-      return deschedule(facts, domain);
-    case "unlink":
-      return unlink(facts, psi);
+/** A kernel that lacks what its way to be woken needs can still be looked at. */
+function wakeUpOrReason(domain: Domain, facts: LinuxFacts): WakeUp | string {
+  try {
+    return chooseWakeUp(domain, facts);
+  } catch (error) {
+    if (isVmmschedError(error, "ERR_GUEST_UNSUPPORTED")) return error.message;
+    throw error;
   }
 }
 
-function describe(
-  { space, symbols }: LinuxFacts,
-  { buildId, release }: KnownKernel,
-  evidence: string,
-  vmcoreinfo: Vmcoreinfo | undefined,
-  wakeUp: WakeUp,
-  method: HoldMethod | string,
-): GuestDescription {
-  const can = (how: string): Capability => ({ can: true, how });
-  return {
-    os: "linux",
-    version: space.cstring(requireSymbol(symbols, "init_uts_ns"), release, 65),
-    ...(buildId === "" ? {} : { buildId }),
-    evidence: [
-      evidence,
-      space.paging.name,
-      vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext",
-    ],
-    capabilities: {
-      hold: typeof method === "string" ? { can: false, why: method } : can(method.how),
-      release: can(wakeUp.how),
-      priority: { can: false, why: "this version reads priorities and does not change them" },
-    },
-  };
+/** Xen PV takes no injected interrupt, nor does anything else whose driver cannot send one. */
+function chooseWakeUp(domain: Domain, facts: LinuxFacts): WakeUp {
+  return domain.canInterrupt === true ? wakeByCallSingle(facts) : wakeByIrqWork(facts, domain);
 }

@@ -12,8 +12,9 @@ const kind = {
   volatile: 9,
   const: 10,
   restrict: 11,
+  variable: 14,
+  section: 15,
   typeTag: 18,
-  enum64: 19,
 };
 const trailingBytes: readonly ((vlen: number) => number)[] = [
   () => 0, // void
@@ -37,6 +38,7 @@ const trailingBytes: readonly ((vlen: number) => number)[] = [
   () => 0, // TYPE_TAG
   (vlen) => 12 * vlen, // ENUM64
 ];
+const indexedKinds: ReadonlySet<number> = new Set([kind.struct, kind.union, kind.enum, kind.section]);
 const magic = 0xeb9f;
 const headerBytes = 24;
 
@@ -47,8 +49,8 @@ export interface Member {
 }
 
 /**
- * The BTF of a kernel (CONFIG_DEBUG_INFO_BTF): types by id, structures by name. Only structures and enumerations are
- * indexed by name. Throws ERR_GUEST_CORRUPT when the blob is not BTF.
+ * The BTF of a kernel (CONFIG_DEBUG_INFO_BTF): types by id, structures by name. Only structures, enumerations and
+ * sections are indexed by name. Throws ERR_GUEST_CORRUPT when the blob is not BTF.
  */
 export class Btf {
   readonly #types: Uint32Array;
@@ -105,6 +107,21 @@ export class Btf {
     return undefined;
   }
 
+  /** Size in bytes of a variable in a section (`.data..percpu`); kernels before 5.11 describe none. */
+  variableSize(section: string, name: string): number | undefined {
+    const id = this.#named.get(section);
+    if (id === undefined || this.#kind(id) !== kind.section) return undefined;
+    const at = this.#at(id);
+    for (let i = 0; i < this.#length(id); i++) {
+      const entry = at + 12 + 12 * i;
+      const variable = this.bytes.readUInt32LE(entry);
+      if (this.#kind(variable) !== kind.variable) continue;
+      if (this.#string(this.bytes.readUInt32LE(this.#at(variable))) === name)
+        return this.bytes.readUInt32LE(entry + 8);
+    }
+    return undefined;
+  }
+
   /** Byte position of every type, and ids of named structures, unions and enumerations; the first definition counts. */
   #index(from: number, to: number): Uint32Array {
     const at: number[] = [0];
@@ -117,7 +134,7 @@ export class Btf {
           "ERR_GUEST_CORRUPT",
           `BTF type ${String(at.length)} is of unknown kind ${String(type)}`,
         );
-      if ((type === kind.struct || type === kind.union || type === kind.enum) && (info & 0xffff) > 0) {
+      if (indexedKinds.has(type) && (info & 0xffff) > 0) {
         const name = this.#string(this.bytes.readUInt32LE(position));
         if (name !== "" && !this.#named.has(name)) this.#named.set(name, at.length);
       }

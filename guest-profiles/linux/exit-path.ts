@@ -1,6 +1,5 @@
 import type { GuestVa } from "vmmsched/plugin-api";
 import type { LinuxFacts, SymbolName } from "./facts.js";
-import { endOf } from "./kallsyms.js";
 import { exitFunctions } from "./run-queue/symbols.js";
 
 /** THREAD_SIZE of x86-64. */
@@ -29,13 +28,17 @@ export type ExitPath = (task: GuestVa) => boolean;
 export function exitPathOf({
   space,
   symbols,
+  spacing,
   layout,
-}: Pick<LinuxFacts, "space" | "symbols" | "layout">): ExitPath | undefined {
-  const range = (name: SymbolName, last = endOf(name)): Range | undefined => {
-    const [from, to] = [symbols.get(name), symbols.get(last)];
-    return from === undefined || to === undefined ? undefined : { from, to };
+}: Pick<LinuxFacts, "space" | "symbols" | "spacing" | "layout">): ExitPath | undefined {
+  const range = (name: SymbolName, bytes = spacing.get(name)): Range | undefined => {
+    const from = symbols.get(name);
+    return from === undefined || bytes === undefined || !Number.isFinite(bytes)
+      ? undefined
+      : { from, to: from + bytes };
   };
-  const text = range("_stext", "_etext");
+  const [begin, end] = [symbols.get("_stext"), symbols.get("_etext")];
+  const text = begin === undefined || end === undefined ? undefined : { from: begin, to: end };
   const inner = range("__schedule");
   const outer = range("schedule");
   const exits = exitFunctions.flatMap((name) => range(name) ?? []);

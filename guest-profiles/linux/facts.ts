@@ -13,6 +13,7 @@ export const wantedSymbols = [
   "init_task",
   "init_uts_ns",
   "system_state",
+  "shadow_timekeeper",
   "vmcoreinfo_data",
   "vmcoreinfo_size",
   "__per_cpu_offset",
@@ -34,6 +35,7 @@ export type SymbolName = (typeof wantedSymbols)[number];
 export interface GuestCpu {
   readonly id: number;
   readonly area: GuestVa;
+  /** -1 where it cannot be told. */
   readonly apicId: number;
 }
 
@@ -41,6 +43,8 @@ export interface GuestCpu {
 export interface LinuxFacts {
   readonly space: AddressSpace;
   readonly symbols: Symbols;
+  /** Bytes from each symbol to the next one, where that is known. */
+  readonly spacing: ReadonlyMap<string, number>;
   readonly layout: LinuxLayout;
   /** In words what of its run queues is not known here: then they are not touched. */
   readonly runQueue: RunQueueLayout | string;
@@ -56,19 +60,35 @@ export function requireSymbol(symbols: Symbols, name: SymbolName): GuestVa {
   return address;
 }
 
-/** The guest's online CPUs. Only the first 64 are looked at. */
-export function readCpus(space: AddressSpace, symbols: Symbols): readonly GuestCpu[] {
+/**
+ * The guest's online CPUs. Only the first 64 are looked at. `apicIdBytes`: the size of x86_cpu_to_apicid, undefined where
+ * it is not known to be 2 (u16) or 4 (u32).
+ */
+export function readCpus(
+  space: AddressSpace,
+  symbols: Symbols,
+  apicIdBytes: number | undefined,
+): readonly GuestCpu[] {
   const online = requireSymbol(symbols, "__cpu_online_mask");
   const offsets = requireSymbol(symbols, "__per_cpu_offset");
-  const apicIds = symbols.get("x86_cpu_to_apicid");
   const cpus: GuestCpu[] = [];
   for (let id = 0; id < 64; id++) {
     if (((space.u32(online, id >>> 5 === 0 ? 0 : 4) >>> (id & 31)) & 1) === 0) continue;
     const area = space.pointer(offsets, 8 * id);
     if (!isKernelObject(area))
       throw new VmmschedError("ERR_GUEST_CORRUPT", `CPU ${String(id)} has no per-CPU area`);
-    cpus.push({ id, area, apicId: apicIds === undefined ? id : space.u16(area, apicIds) });
+    cpus.push({ id, area, apicId: apicIdOf(space, symbols, area, apicIdBytes) });
   }
   if (cpus.length === 0) throw new VmmschedError("ERR_GUEST_CORRUPT", "no CPU is online");
   return cpus;
+}
+
+/** Read both ways, the same number needs no knowledge of its size. */
+function apicIdOf(space: AddressSpace, symbols: Symbols, area: GuestVa, bytes: number | undefined): number {
+  const variable = symbols.get("x86_cpu_to_apicid");
+  if (variable === undefined) return -1;
+  const short = space.u16(area, variable);
+  if (bytes === 2) return short;
+  const long = space.u32(area, variable);
+  return bytes === 4 || long === short ? long : -1;
 }

@@ -39,6 +39,12 @@ export class KernelImage {
     readonly segments: readonly Segment[],
   ) {}
 
+  /** Address of byte `at` of the copy. */
+  addressOf(at: number): GuestVa | undefined {
+    const segment = this.segments.find((one) => at >= one.at && at < one.at + one.length);
+    return segment && ((segment.va + (at - segment.at)) as GuestVa);
+  }
+
   /** `length` bytes at `va`, or undefined where the copy has no such run. */
   slice(va: GuestVa, length: number): Buffer | undefined {
     const segment = this.segments.find((one) => va >= one.va && va + length <= one.va + one.length);

@@ -1,16 +1,20 @@
 import { AddressSpace, isVmmschedError, type Domain } from "vmmsched/plugin-api";
 import type { KernelRoot } from "./kernel-image.js";
 import type { Symbols } from "./kallsyms.js";
-import type { LinuxLayout } from "./layout.js";
+import type { ProbedLayout } from "./layout.js";
 import type { RunQueueLayout } from "./run-queue/layout.js";
 import type { PsiLayout } from "./run-queue/psi.js";
 import { readVmcoreinfo } from "./vmcoreinfo.js";
 
 /** What is the same in every guest that runs this build at these addresses. */
-export interface KnownKernel {
+export interface KnownKernel extends ProbedLayout {
   readonly buildId: string;
   readonly symbols: Symbols;
-  readonly layout: LinuxLayout;
+  /** Where symbols and members were read, in words: `kallsyms`, `BTF`, or the path of a layout file. */
+  readonly symbolSource: string;
+  readonly memberSource: string;
+  /** Bytes from each symbol to the next one, where that is known. */
+  readonly spacing: ReadonlyMap<string, number>;
   /** In words what of them is not known here. */
   readonly runQueue: RunQueueLayout | string;
   /** Undefined: a kernel without it. */
@@ -19,6 +23,17 @@ export interface KnownKernel {
   readonly systemRunning: number;
   /** Offset of the release string in init_uts_ns. */
   readonly release: number;
+  /** Offset of the wall clock, in seconds, in a timekeeper; NaN where it is not known. */
+  readonly wallClock: number;
+  /** Size of x86_cpu_to_apicid, where it is known. */
+  readonly apicIdBytes: number | undefined;
+}
+
+/** A kernel that a page table maps, and how it was found. */
+export interface FoundKernel {
+  readonly root: KernelRoot;
+  readonly kernel: KnownKernel;
+  readonly evidence: readonly string[];
 }
 
 /** Kernels met before, by build: a second guest with the same one need not be searched. */

@@ -3,64 +3,88 @@ import type { Btf } from "./btf.js";
 
 /**
  * Members that the profile uses, each with the paths under which kernels know it, newest first. Where a release moved
- * one, the commit is named. Everything is probed in the guest's own BTF; no version is ever asked.
+ * one, the commit is named. Everything is probed in the guest's own types; no version is ever asked. Without those of
+ * `reading` a guest cannot be looked at; without the others it can be, but not changed.
  */
 const wanted = {
-  task: {
-    struct: "task_struct",
-    members: {
-      threadFlags: ["thread_info.flags"],
-      // bcf9033e5449: back into thread_info (5.16)
-      cpu: ["thread_info.cpu", "cpu"],
-      // 2f064a59a11f: state became __state, unsigned int (5.14)
-      state: ["__state", "state"],
-      stack: ["stack"],
-      flags: ["flags"],
-      onCpu: ["on_cpu"],
-      onRq: ["on_rq"],
-      staticPrio: ["static_prio"],
-      sumExecRuntime: ["se.sum_exec_runtime"],
-      tasks: ["tasks"],
-      threadNode: ["thread_node"],
-      mm: ["mm"],
-      exitState: ["exit_state"],
-      pid: ["pid"],
-      tgid: ["tgid"],
-      startTime: ["start_time"],
-      comm: ["comm"],
-      signal: ["signal"],
-      sighand: ["sighand"],
-      pendingSignals: ["pending.signal"],
-      jobctl: ["jobctl"],
-      piLock: ["pi_lock"],
-      savedStackPointer: ["thread.sp"],
+  reading: {
+    task: {
+      struct: "task_struct",
+      members: {
+        // bcf9033e5449: back into thread_info (5.16)
+        cpu: ["thread_info.cpu", "cpu"],
+        // 2f064a59a11f: state became __state, unsigned int (5.14)
+        state: ["__state", "state"],
+        flags: ["flags"],
+        onCpu: ["on_cpu"],
+        onRq: ["on_rq"],
+        staticPrio: ["static_prio"],
+        sumExecRuntime: ["se.sum_exec_runtime"],
+        tasks: ["tasks"],
+        threadNode: ["thread_node"],
+        exitState: ["exit_state"],
+        pid: ["pid"],
+        tgid: ["tgid"],
+        startTime: ["start_time"],
+        comm: ["comm"],
+        signal: ["signal"],
+      },
     },
+    signal: { struct: "signal_struct", members: { threadHead: ["thread_head"] } },
   },
-  signal: {
-    struct: "signal_struct",
-    members: { threadHead: ["thread_head"], sharedPending: ["shared_pending.signal"] },
+  holding: {
+    task: {
+      struct: "task_struct",
+      members: {
+        threadFlags: ["thread_info.flags"],
+        stack: ["stack"],
+        mm: ["mm"],
+        sighand: ["sighand"],
+        pendingSignals: ["pending.signal"],
+        jobctl: ["jobctl"],
+        piLock: ["pi_lock"],
+        savedStackPointer: ["thread.sp"],
+      },
+    },
+    signal: { struct: "signal_struct", members: { sharedPending: ["shared_pending.signal"] } },
+    sighand: { struct: "sighand_struct", members: { siglock: ["siglock"] } },
   },
-  sighand: { struct: "sighand_struct", members: { siglock: ["siglock"] } },
   irqWork: {
-    struct: "irq_work",
-    // 7a9f50a05843: node is a __call_single_node (5.10)
-    members: { next: ["node.llist"], flags: ["node.a_flags", "node.u_flags", "flags"], func: ["func"] },
+    irqWork: {
+      struct: "irq_work",
+      // 7a9f50a05843: node is a __call_single_node (5.10)
+      members: { next: ["node.llist"], flags: ["node.a_flags", "node.u_flags", "flags"], func: ["func"] },
+    },
+    processTimer: { struct: "process_timer", members: { task: ["task"] } },
   },
-  processTimer: { struct: "process_timer", members: { task: ["task"] } },
   callSingle: {
-    struct: "__call_single_data",
-    members: {
-      next: ["node.llist", "llist"],
-      flags: ["node.u_flags", "flags"],
-      func: ["func"],
-      info: ["info"],
+    callSingle: {
+      struct: "__call_single_data",
+      members: {
+        next: ["node.llist", "llist"],
+        flags: ["node.u_flags", "flags"],
+        func: ["func"],
+        info: ["info"],
+      },
     },
   },
 } as const;
 
-/** Bit-fields: byte offset of the 32-bit word and mask within it. */
+/** What a member is needed for: `irqWork` and `callSingle` are the two ways to wake a task. */
+export type Purpose = keyof typeof wanted;
+
+/** Bit-fields, and flags in a word where a later kernel has no bit-field: the bit's number. */
 const wantedBits = {
-  frozen: { struct: "task_struct", member: "frozen" },
+  frozen: { purpose: "holding", struct: "task_struct", paths: [["frozen", 0]] },
+  // The tick is stopped on this idle CPU. a478ffb2ae23: TS_FLAG_STOPPED, BIT(1), of flags (6.8)
+  tickStopped: {
+    purpose: "irqWork",
+    struct: "tick_sched",
+    paths: [
+      ["tick_stopped", 0],
+      ["flags", 1],
+    ],
+  },
 } as const;
 
 /** A single bit in a 32-bit word of a structure. */
@@ -69,60 +93,106 @@ export interface BitMember {
   readonly mask: number;
 }
 
-type Offsets<Members> = { readonly [Name in keyof Members]: number };
-type Wanted = typeof wanted;
+/** A member that was looked for; without `path` this kernel has none of its paths. */
+export interface ProbedMember {
+  /** `structure.member`, by its newest path. */
+  readonly name: string;
+  /** How the layout names it: `task.pid`. */
+  readonly key: string;
+  readonly purpose: Purpose;
+  readonly path?: string;
+  readonly bitOffset?: number;
+}
 
-/** Byte offsets of every member that the profile uses, in one kernel. */
-export type LinuxLayout = { readonly [Name in keyof Wanted]: Offsets<Wanted[Name]["members"]> } & {
+type Groups = (typeof wanted)[Purpose];
+type AllKeys<Union> = Union extends unknown ? keyof Union : never;
+type GroupsNamed<Name> = Groups extends infer Group
+  ? Group extends Record<Name & string, infer Found>
+    ? Found
+    : never
+  : never;
+type MemberNames<Group> = Group extends { readonly members: infer Members } ? keyof Members : never;
+
+/**
+ * Byte offsets of every member that the profile uses, in one kernel. A member that is not needed for reading and that this
+ * kernel lacks is NaN: {@link ProbedLayout.members} tells, and nobody edits such a guest.
+ */
+export type LinuxLayout = {
+  readonly [Group in AllKeys<Groups>]: Readonly<Record<MemberNames<GroupsNamed<Group>>, number>>;
+} & {
   readonly [Name in keyof typeof wantedBits]: BitMember;
 } & {
-  /** "The tick is stopped on this idle CPU": a bit-field up to 6.8, a flag after (a478ffb2ae23). */
-  readonly tickStopped: BitMember;
+  /** Owner of siglock where it is a sleeping lock (PREEMPT_RT: spinlock_t has an rt_mutex); its word 0 is not enough then. */
+  readonly siglockOwner: number | undefined;
 };
 
-/** Resolves all members; throws ERR_LAYOUT_MEMBER_MISSING naming what this kernel lacks. */
-export function resolveLayout(btf: Btf): LinuxLayout {
-  const structs = Object.fromEntries(
-    Object.entries(wanted).map(([name, { struct, members }]) => [name, offsetsOf(btf, struct, members)]),
-  );
-  const bits = Object.fromEntries(
-    Object.entries(wantedBits).map(([name, { struct, member }]) => [name, bitOf(btf, struct, member)]),
-  );
-  return { ...structs, ...bits, tickStopped: tickStoppedBit(btf) } as LinuxLayout;
+export interface ProbedLayout {
+  readonly layout: LinuxLayout;
+  readonly members: readonly ProbedMember[];
 }
 
-function offsetsOf(btf: Btf, struct: string, members: Readonly<Record<string, readonly string[]>>) {
-  return Object.fromEntries(
-    Object.entries(members).map(([name, paths]) => [name, firstOffset(btf, struct, paths)]),
-  );
-}
+/** Where a structure's members are: the BTF in the guest, or a layout file. */
+export type MemberSource = Pick<Btf, "member">;
 
-function firstOffset(btf: Btf, struct: string, paths: readonly string[]): number {
-  for (const path of paths) {
-    const member = btf.member(struct, path);
-    if (member !== undefined) return member.bitOffset / 8;
+/** Probes all members; throws ERR_LAYOUT_MEMBER_MISSING naming what this kernel lacks of those needed for reading. */
+export function resolveLayout(types: MemberSource): ProbedLayout {
+  const members: ProbedMember[] = [];
+  const layout: Record<string, Record<string, number> | BitMember | number | undefined> = {};
+  for (const [purpose, groups] of Object.entries(wanted) as [Purpose, Record<string, Group>][]) {
+    for (const [group, { struct, members: names }] of Object.entries(groups)) {
+      const offsets: Record<string, number> = {};
+      for (const [name, paths] of Object.entries(names)) {
+        const member = probe(types, { key: `${group}.${name}`, purpose, struct, paths });
+        members.push(member);
+        offsets[name] = member.bitOffset === undefined ? Number.NaN : member.bitOffset / 8;
+      }
+      layout[group] = { ...(layout[group] as Record<string, number> | undefined), ...offsets };
+    }
   }
-  throw missing(struct, paths);
+  for (const [key, { purpose, struct, paths }] of Object.entries(wantedBits)) {
+    const member = probe(types, { key, purpose, struct, paths: paths.map(([path]) => path) });
+    members.push(member);
+    const bit = paths.find(([path]) => path === member.path)?.[1] ?? 0;
+    layout[key] = bitAt((member.bitOffset ?? Number.NaN) + bit);
+  }
+  const owner = types.member("sighand_struct", "siglock.lock.owner");
+  layout.siglockOwner = owner && owner.bitOffset / 8;
+  return { layout: layout as unknown as LinuxLayout, members };
 }
 
-function bitOf(btf: Btf, struct: string, name: string): BitMember {
-  const member = btf.member(struct, name);
-  if (member === undefined) throw missing(struct, [name]);
-  return { word: Math.floor(member.bitOffset / 32) * 4, mask: (1 << (member.bitOffset % 32)) >>> 0 };
+/** What this kernel lacks of the members for these purposes, in words; undefined when nothing. */
+export function lacking(members: readonly ProbedMember[], purposes: readonly Purpose[]): string | undefined {
+  const missing = members.filter((member) => member.path === undefined && purposes.includes(member.purpose));
+  return missing.length === 0 ? undefined : `the kernel has no ${missing.map(({ name }) => name).join(", ")}`;
 }
 
-function tickStoppedBit(btf: Btf): BitMember {
-  if (btf.member("tick_sched", "tick_stopped") !== undefined) return bitOf(btf, "tick_sched", "tick_stopped");
-  const flags = btf.member("tick_sched", "flags");
-  if (flags === undefined) throw missing("tick_sched", ["tick_stopped", "flags"]);
-  // TS_FLAG_STOPPED is BIT(1) (kernel/time/tick-sched.h)
-  return { word: flags.bitOffset / 8, mask: 2 };
+interface Group {
+  readonly struct: string;
+  readonly members: Readonly<Record<string, readonly string[]>>;
 }
 
-function missing(struct: string, paths: readonly string[]): VmmschedError {
-  return new VmmschedError(
+function probe(
+  types: MemberSource,
+  {
+    key,
+    purpose,
+    struct,
+    paths,
+  }: { key: string; purpose: Purpose; struct: string; paths: readonly string[] },
+): ProbedMember {
+  const name = `${struct}.${paths[0] ?? ""}`;
+  for (const path of paths) {
+    const member = types.member(struct, path);
+    if (member !== undefined) return { name, key, purpose, path, bitOffset: member.bitOffset };
+  }
+  if (purpose !== "reading") return { name, key, purpose };
+  throw new VmmschedError(
     "ERR_LAYOUT_MEMBER_MISSING",
     `struct ${struct} has no member ${paths.join(" or ")}`,
     { struct },
   );
+}
+
+function bitAt(bitOffset: number): BitMember {
+  return { word: Math.floor(bitOffset / 32) * 4, mask: (1 << (bitOffset % 32)) >>> 0 };
 }

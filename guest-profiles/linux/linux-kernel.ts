@@ -3,6 +3,7 @@ import {
   taskFlags,
   type EditTransaction,
   type GuestDescription,
+  type GuestFindings,
   type GuestKernel,
   type GuestVa,
   type HeldTask,
@@ -23,10 +24,19 @@ import type { WakeUp } from "./wake-up.js";
 /** Lists change while we walk them; this often a scan starts over before it gives up. */
 const scanTries = 5;
 
+/** What a kernel is given beside where things are in it. */
+export interface LinuxMeans {
+  /** How tasks are woken; undefined where nothing can be held. */
+  readonly wakeUp: WakeUp | undefined;
+  /** How tasks are held; undefined where the way that is asked for does not work in this kernel. */
+  readonly method: HoldMethod | undefined;
+  readonly findings: () => GuestFindings;
+}
+
 /** A running Linux kernel. */
 export class LinuxKernel implements GuestKernel {
-  readonly #holds: Holds;
-  readonly #tools: HoldTools;
+  readonly #holds: Holds | undefined;
+  readonly #tools: HoldTools | undefined;
   readonly #hidden: HiddenTasks;
   readonly #isListed: (task: GuestVa) => boolean;
   readonly #visitHidden: (task: GuestVa) => void;
@@ -39,20 +49,20 @@ export class LinuxKernel implements GuestKernel {
   constructor(
     readonly description: GuestDescription,
     private readonly facts: LinuxFacts,
-    wakeUp: WakeUp,
-    /** Undefined: the one that is asked for does not work in this kernel. */
-    method: HoldMethod | undefined,
+    private readonly means: LinuxMeans,
   ) {
-    this.#holds = new Holds(facts, wakeUp);
+    const { wakeUp, method } = means;
     this.#hidden = new HiddenTasks(facts);
-    this.#tools = {
-      facts,
-      holds: this.#holds,
-      wakeUp,
-      hidden: this.#hidden,
-      method,
-      trap: freezerTrap(facts),
-    };
+    this.#holds = wakeUp && new Holds(facts, wakeUp);
+    this.#tools = wakeUp &&
+      this.#holds && {
+        facts,
+        holds: this.#holds,
+        wakeUp,
+        hidden: this.#hidden,
+        method,
+        trap: freezerTrap(facts),
+      };
     this.#visit = (task, leader) => {
       this.#addTask(task, leader);
     };
@@ -77,12 +87,12 @@ export class LinuxKernel implements GuestKernel {
     this.#firstRow = into.rows;
     for (let attempt = 1; ; attempt++) {
       this.facts.space.flush();
-      this.#holds.beginScan();
+      this.#holds?.beginScan();
       try {
         forEachTask(this.facts, this.#visit);
         this.#listedRows = into.rows;
         this.#hidden.look(this.#isListed, this.#visitHidden);
-        this.#holds.endScan();
+        this.#holds?.endScan();
         return;
       } catch (error) {
         if (attempt === scanTries || isVmmschedError(error, "ERR_SNAPSHOT_FULL")) throw error;
@@ -95,11 +105,16 @@ export class LinuxKernel implements GuestKernel {
   /** A trap in guest memory may be the guest's own freezer's: what is ours, only the kernel before this one knew. */
   adopt(held: readonly HeldTask[]): void {
     for (const { address, id, startTimeNs, hold } of held) {
-      this.#holds.adopt(address, id, startTimeNs, hold === "releasing" ? "releasing" : "holding");
+      this.#holds?.adopt(address, id, startTimeNs, hold === "releasing" ? "releasing" : "holding");
     }
   }
 
+  findings(): GuestFindings {
+    return this.means.findings();
+  }
+
   plan(change: TaskChange, edit: EditTransaction): "planned" | NotNow {
+    if (this.#tools === undefined) return "untouchable";
     this.facts.space.flush();
     edit.begin(this.facts.space);
     try {
@@ -126,7 +141,8 @@ export class LinuxKernel implements GuestKernel {
     const { columns } = this.#into;
     const row = this.#into.addTask();
     readTask(this.facts, task, leader, columns, row);
-    columns.hold[row] = this.#holds.observe(task, columns.id[row] ?? 0, columns.startTimeNs[row] ?? 0);
+    const [id, startTimeNs] = [columns.id[row] ?? 0, columns.startTimeNs[row] ?? 0];
+    columns.hold[row] = this.#holds?.observe(task, id, startTimeNs) ?? 0;
     return row;
   }
 }

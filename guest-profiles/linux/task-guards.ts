@@ -1,5 +1,6 @@
 import {
   isKernelObject,
+  nullVa,
   type EditTransaction,
   type GuestVa,
   type NotNow,
@@ -29,6 +30,10 @@ export function refuse(
   const sighand = space.pointer(task, at.sighand);
   if (!isKernelObject(sighand)) return "exiting";
   if (space.u32(sighand, layout.sighand.siglock) !== 0) return "lock held";
+  if (layout.siglockOwner !== undefined) {
+    if (space.pointer(sighand, layout.siglockOwner) !== 0) return "lock held";
+    edit.expectPointer(sighand, layout.siglockOwner, nullVa);
+  }
   edit
     .expect32(task, at.pid, change.id)
     .expect32(task, at.exitState, 0)

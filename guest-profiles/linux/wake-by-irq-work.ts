@@ -10,10 +10,10 @@ const entryOffset = 192;
 const flagsQueued = CSD_TYPE_IRQ_WORK | IRQ_WORK_PENDING | IRQ_WORK_BUSY | IRQ_WORK_LAZY;
 
 /**
- * For guests into which no interrupt can be injected (Xen PV): an irq_work on a CPU's lazy_list, which the next tick of
+ * For guests into which no interrupt can be injected (Xen PV, QEMU without qtest): an irq_work on a CPU's lazy_list, which the next tick of
  * that CPU runs (irq_work_tick, kernel/irq_work.c). Its function is process_timeout(), which takes the entry for the
  * timer in a struct process_timer and wakes the task behind it (kernel/time/timer.c, since 4.15). A guest whose CPUs
- * are all idle without a tick is woken through our event channel.
+ * are all idle without a tick is woken through our event channel; without one it takes as long as the guest's next timer.
  */
 export function wakeByIrqWork(facts: LinuxFacts, domain: Domain): WakeUp {
   const { space, layout, symbols } = facts;
@@ -33,7 +33,9 @@ export function wakeByIrqWork(facts: LinuxFacts, domain: Domain): WakeUp {
   };
 
   return {
-    how: "an irq_work on lazy_list, run by the guest's next tick",
+    how:
+      "an irq_work on lazy_list, run by the guest's next tick" +
+      (domain.eventChannel === undefined ? "; when all its CPUs idle without one, by its next timer" : ""),
 
     pending: (task) =>
       (space.u32(entryOf(facts, task, entryOffset), at.flags) & (IRQ_WORK_PENDING | IRQ_WORK_BUSY)) !== 0,

@@ -2,6 +2,7 @@ import { VmmschedError } from "../../core/errors.js";
 import type { DomainKind, DomainShare } from "../../core/hypervisor.js";
 import { pageBytes } from "../../core/memory/address.js";
 import { CreditScheduler, quantumNs } from "./credit-scheduler.js";
+import type { KallsymsOrder } from "./linux/kallsyms-image.js";
 import { LinuxMachine, type ProcessSpec } from "./linux/machine.js";
 import { Random } from "./linux/random.js";
 import { OddMachine } from "./odd-machine.js";
@@ -28,6 +29,8 @@ export interface DomainSpec {
   readonly fiveLevel?: boolean;
   /** Kernel and direct map at random addresses (not for PV). @default true */
   readonly kaslr?: boolean;
+  /** Order of the kernel's symbol tables, if it has any. @default "offsets first" */
+  readonly kallsyms?: KallsymsOrder | "none";
   readonly processes?: readonly ProcessSpec[];
 }
 
@@ -42,9 +45,10 @@ export interface SimulatedHostOptions {
   readonly domains?: readonly DomainSpec[];
 }
 
-/** A PV guest that computes in the background, and a PVH guest with a service that comes and goes. */
-export const defaultDomains: readonly DomainSpec[] = [
-  {
+/** Domains that need no more than to be named. */
+export const preparedDomains = {
+  /** A PV guest that computes in the background. */
+  batch: {
     name: "batch",
     kind: "pv",
     processes: [
@@ -52,7 +56,8 @@ export const defaultDomains: readonly DomainSpec[] = [
       { comm: "cron", workload: { kind: "sleepy", periodMs: 250 } },
     ],
   },
-  {
+  /** A PVH guest with a service that comes and goes. */
+  web: {
     name: "web",
     kind: "pvh",
     vcpuCount: 2,
@@ -65,7 +70,20 @@ export const defaultDomains: readonly DomainSpec[] = [
       { comm: "logger", workload: { kind: "sleepy", periodMs: 100 } },
     ],
   },
-];
+  /** A toy that computes in the background. */
+  toy: {
+    name: "toy",
+    kind: "pvh",
+    os: "toy",
+    processes: [
+      { comm: "indexer", workload: { kind: "burn" } },
+      { comm: "watchdog", workload: { kind: "sleepy", periodMs: 50 } },
+    ],
+  },
+} as const satisfies Readonly<Record<string, DomainSpec>>;
+
+/** What a host has when nobody says what. */
+export const defaultDomains: readonly DomainSpec[] = [preparedDomains.batch, preparedDomains.web];
 
 const defaultMemoryBytes = 64 * 2 ** 20;
 const defaultWeight = 256;
@@ -227,6 +245,7 @@ export class SimulatedHost {
       seed,
       fiveLevel: !pv && (spec.fiveLevel ?? false),
       kaslr: !pv && (spec.kaslr ?? true),
+      kallsyms: spec.kallsyms ?? "offsets first",
       processes: spec.processes ?? [],
       createdNs: this.#nowNs,
     });

@@ -87,6 +87,7 @@ class OpenDomain implements Domain {
   readonly memory: PhysicalMemory;
   readonly #info: LiveDomainInfo;
   readonly #contexts: MutableVcpuContext[];
+  readonly canInterrupt: boolean;
   readonly eventChannel?: () => GuestEventChannel;
   #eventChannel: GuestEventChannel | undefined;
 
@@ -95,6 +96,7 @@ class OpenDomain implements Domain {
     private readonly host: SimulatedHost,
   ) {
     this.memory = new DomainMemory(domain.ram);
+    this.canInterrupt = domain.kind !== "pv";
     // PVH has no event channel of ours.
     if (domain.kind === "pv") this.eventChannel = () => this.#openEventChannel();
     this.#info = new LiveDomainInfo(domain);

@@ -1,6 +1,12 @@
 import { SimulatedHost, type SimulatedHostOptions } from "./host.js";
 
-export { SimulatedHost, defaultDomains, type DomainSpec, type SimulatedHostOptions } from "./host.js";
+export {
+  SimulatedHost,
+  defaultDomains,
+  preparedDomains,
+  type DomainSpec,
+  type SimulatedHostOptions,
+} from "./host.js";
 export { DemoGuests } from "./demo.js";
 export { runInRealTime } from "./real-time.js";
 export { SimulatedHypervisor } from "./hypervisor.js";

@@ -41,6 +41,7 @@ export class XenDomain implements Domain {
   #memoryBytes: number;
   #eventChannel: XenEventChannel | undefined;
   #closed = false;
+  readonly canInterrupt: boolean;
   readonly eventChannel?: () => GuestEventChannel;
 
   constructor(
@@ -56,7 +57,8 @@ export class XenDomain implements Domain {
     this.#onDispose = onDispose;
     this.#liveRegisters = new VcpuRegisters(host.control, record.id, record.kind);
     this.#paused = this.#newPausedDomain();
-    const { evtchn } = host;
+    const { evtchn, deviceModel } = host;
+    this.canInterrupt = record.kind !== "pv" && deviceModel !== undefined;
     if (record.kind === "pv" && evtchn !== undefined)
       this.eventChannel = () => this.#openEventChannel(evtchn);
   }

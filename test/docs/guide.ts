@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 /** Something that a guide tells its reader to do, or to see; `line` is where the guide says so. */
 export type GuideStep =
   | { readonly kind: "file"; readonly line: number; readonly file: string; readonly text: string }
@@ -68,7 +70,7 @@ export function saysAsExpected(found: string, expected: string): boolean {
 export function hasFields(found: object, expected: object): boolean {
   return Object.entries(expected).every(([key, value]) => {
     const there = (found as Record<string, unknown>)[key];
-    if (typeof value !== "string" || typeof there !== "string") return there === value;
+    if (typeof value !== "string" || typeof there !== "string") return isDeepStrictEqual(there, value);
     return saysAsExpected(there.replaceAll("\n", " "), value);
   });
 }

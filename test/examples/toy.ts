@@ -1,7 +1,5 @@
 import { readdirSync } from "node:fs";
 import type { ConfiguredProfile } from "../../core/plugins/configure.js";
-import type { ProfileMachine } from "../../core/testing.js";
-import { createSimulatedHost, SimulatedHypervisor, type DomainSpec } from "../../native/simulated/index.js";
 import { inRepository, readInRepository } from "../repository.js";
 import toy, { type Options } from "./guest-profiles/toy/index.js";
 
@@ -26,37 +24,4 @@ export function toyProfile(
     attach: (...[domain, , layouts]: Parameters<typeof attach>) => attach(domain, options, layouts),
   };
   return { name: "toy", version, hash: `toy ${version}`, profile, options, layouts: toyLayouts() };
-}
-
-const processes: NonNullable<DomainSpec["processes"]> = [
-  { comm: "burner", workload: { kind: "burn" } },
-  { comm: "sleeper", workload: { kind: "sleepy", periodMs: 30, workUs: 3000 } },
-  { comm: "crew", workload: { kind: "threads", count: 3, each: { kind: "burn" } } },
-  { comm: "forker", workload: { kind: "forker", perSecond: 20, childMs: 5 } },
-  { comm: "guarded", workload: { kind: "burn" } },
-];
-const states = { running: "running", ready: "queued", sleeping: "sleeping", parked: "stopped" } as const;
-
-/** A toy on a simulated host of its own. */
-export function toyMachine(spec: Pick<DomainSpec, "kind" | "toyVersion" | "vcpuCount">): ProfileMachine {
-  const host = createSimulatedHost({ domains: [{ name: "toy", os: "toy", processes, ...spec }] });
-  return {
-    domain: new SimulatedHypervisor(host).open(host.idOf("toy")),
-    advance: (ns) => {
-      host.advance(ns);
-    },
-    tasks: () =>
-      host
-        .toy("toy")
-        .tasks()
-        .map(({ id, process, name, state, system, cpuTimeNs }) => ({
-          id,
-          process,
-          name,
-          state: states[state],
-          kernel: system,
-          untouchable: name === "guarded",
-          cpuTimeNs,
-        })),
-  };
 }

@@ -1,8 +1,6 @@
 import { existsSync } from "node:fs";
 import { Command } from "commander";
-import { checkPlugin } from "../../authoring/check-plugin.js";
 import type { CheckReport, CheckStep } from "../../authoring/check-report.js";
-import { bundledPlugin } from "../../authoring/package.js";
 import { VmmschedError } from "../../errors.js";
 import type { CommandBuilder } from "../command.js";
 import { jsonLine, printable } from "../terminal.js";
@@ -24,10 +22,11 @@ export const checkCommand: CommandBuilder = (_, terminal, finish) =>
   new Command("check")
     .description("Tell whether a plugin is fit to run")
     .argument("<folder...>", "folders of plugins, or names of bundled ones")
-    .option("--json", "print JSON")
+    .option("--json", "print JSON (docs/check.schema.json)")
     .addHelpText("after", examples)
     .action(async (folders: readonly string[], options: { readonly json?: true }) => {
-      const places = folders.map(placeOf);
+      const { checkPlugin } = await import("../../authoring/check-plugin.js");
+      const places = await Promise.all(folders.map(placeOf));
       const plugins: CheckReport[] = [];
       for (const place of places) {
         const report = await checkPlugin(place);
@@ -40,7 +39,8 @@ export const checkCommand: CommandBuilder = (_, terminal, finish) =>
       finish(unfit === 0 ? 0 : 1);
     });
 
-function placeOf(folder: string): string {
+async function placeOf(folder: string): Promise<string> {
+  const { bundledPlugin } = await import("../../authoring/package.js");
   const place = existsSync(folder) ? folder : bundledPlugin(folder);
   if (place === undefined)
     throw new VmmschedError("ERR_USAGE", `there is no folder ${folder}, and no bundled plugin of that name`);

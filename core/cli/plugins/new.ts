@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { Argument, Command } from "commander";
-import { scaffold, type PluginKind } from "../../authoring/scaffold.js";
+import type { PluginKind } from "../../authoring/scaffold.js";
 import type { CommandBuilder } from "../command.js";
 import { printable } from "../terminal.js";
 
@@ -24,7 +24,8 @@ export const newCommand: CommandBuilder = (_, terminal) =>
     .option("--directory <dir>", "where to make the folder", ".")
     .option("--js", "JavaScript rather than TypeScript")
     .addHelpText("after", examples)
-    .action((kind: PluginKind, name: string, { directory, js }: NewOptions) => {
+    .action(async (kind: PluginKind, name: string, { directory, js }: NewOptions) => {
+      const { scaffold } = await import("../../authoring/scaffold.js");
       const folder = relative("", scaffold({ kind, name, directory, typescript: !js }));
       const lines = [
         `Made ${folder}: a ${kind} to begin with. Next:`,

@@ -1,15 +1,10 @@
-import { dirname, join, resolve } from "node:path";
-import type { LoadedConfig } from "../../config/load.js";
+import { dirname, join } from "node:path";
 import { VmmschedError, type ErrorCode } from "../../errors.js";
 
 /** The kernel's sun_path has 108 bytes with the zero at its end; what is longer is cut off without a word. */
 const longestPathBytes = 107;
 
-/** Directory of a scheduler's control socket, absolute. */
-export function runtimeDirectoryOf({ values, source }: LoadedConfig): string {
-  return resolve(dirname(source.file), values.runtimeDirectory);
-}
-
+/** The control socket of a scheduler with this runtime directory. */
 export function controlSocketIn(directory: string): string {
   return join(directory, "control.sock");
 }

@@ -45,7 +45,7 @@ export function bootKernel(ram: Ram, paging: PagingMode, options: LinuxOptions, 
   // The kernel's root lies in its image, so its place is known before anything is mapped.
   const maps = { pageOffset, physBase: -slide };
   const memory = new KernelMemory(ram, maps, paging, 0);
-  const image = loadKernelImage(memory, text, random);
+  const image = loadKernelImage(memory, text, random, options.kallsyms);
   const initRoot = tables.newRoot(memory.pa(image.address("init_top_pgt"), 0) / pageBytes);
   mapKernel(tables, initRoot, {
     text,

@@ -1,4 +1,4 @@
-import { debian61, type LayoutMember } from "../layouts/debian-6.1.js";
+import { debian61, type KernelLayout, type LayoutMember } from "../layouts/debian-6.1.js";
 
 /** BTF kinds (include/uapi/linux/btf.h). */
 const kind = {
@@ -17,11 +17,12 @@ const headerBytes = 24;
 const signedEncoding = 1;
 const globalLinkage = 1;
 
-let image: Buffer | undefined;
+const images = new Map<KernelLayout, Buffer>();
 
-/** The BTF blob of the kernel, encoded from its layout file. */
-export function btfImage(): Buffer {
-  image ??= new BtfEncoder().encode();
+/** The BTF blob of a kernel, encoded from its layout. */
+export function btfImage(layout: KernelLayout = debian61): Buffer {
+  const image = images.get(layout) ?? new BtfEncoder(layout).encode();
+  images.set(layout, image);
   return image;
 }
 
@@ -33,9 +34,11 @@ class BtfEncoder {
   readonly #stringOffsets = new Map<string, number>([["", 0]]);
   #stringBytes = 1;
 
+  constructor(private readonly layout: KernelLayout) {}
+
   encode(): Buffer {
-    for (const name of Object.keys(debian61.types)) this.#id(name);
-    for (const name of Object.keys(debian61.enums)) this.#id(`enum ${name}`);
+    for (const name of Object.keys(this.layout.types)) this.#id(name);
+    for (const name of Object.keys(this.layout.enums)) this.#id(`enum ${name}`);
     this.#perCpuSection();
     const types = Buffer.concat(this.#types.map((type) => type ?? Buffer.alloc(0)));
     const header = Buffer.alloc(headerBytes);
@@ -70,10 +73,10 @@ class BtfEncoder {
     if (array !== null) return this.#array(Number(array[1]), array[2] ?? "void");
     if (type.startsWith("typedef ")) {
       const name = type.slice(8);
-      return this.#type(name, kind.TYPEDEF, 0, this.#id(debian61.typedefs[name] ?? "void"));
+      return this.#type(name, kind.TYPEDEF, 0, this.#id(this.layout.typedefs[name] ?? "void"));
     }
     if (type.startsWith("enum ")) return this.#enumeration(type.slice(5));
-    const integer = debian61.integers[type];
+    const integer = this.layout.integers[type];
     if (integer !== undefined) {
       const [bytes, signed] = integer;
       return Buffer.concat([
@@ -92,7 +95,7 @@ class BtfEncoder {
   }
 
   #enumeration(type: string): Buffer {
-    const values = debian61.enums[type] ?? [];
+    const values = this.layout.enums[type] ?? [];
     const name = type.startsWith("@") ? "" : type;
     const entries = values.map(([entry, value]) => words(this.#string(entry), value));
     return Buffer.concat([this.#type(name, kind.ENUM, values.length, 4), ...entries]);
@@ -102,7 +105,7 @@ class BtfEncoder {
   #composite(type: string): Buffer {
     const isUnion = type.startsWith("union ");
     const name = type.slice(type.indexOf(" ") + 1);
-    const layout = debian61.types[type];
+    const layout = this.layout.types[type];
     if (layout === undefined) return this.#type(name, kind.FWD, 0, 0, isUnion);
     const [size, members] = layout;
     const bitFields = members.some((member) => member[3] !== undefined);
@@ -121,16 +124,16 @@ class BtfEncoder {
 
   /** Per-CPU variables are the one data section in a kernel's BTF; offsets in it are those of kallsyms. */
   #perCpuSection(): void {
-    const variables = Object.entries(debian61.perCpu).toSorted((a, b) => a[1][0] - b[1][0]);
+    const variables = Object.entries(this.layout.perCpu).toSorted((a, b) => a[1][0] - b[1][0]);
     const entries = variables.map(([name, [offset, type]]) => {
       const typeId = this.#id(type);
       const id = this.#reserve();
       this.#types[id - 1] = Buffer.concat([this.#type(name, kind.VAR, 0, typeId), words(globalLinkage)]);
-      return words(id, offset, sizeOfType(type));
+      return words(id, offset, sizeOfType(this.layout, type));
     });
     const id = this.#reserve();
     this.#types[id - 1] = Buffer.concat([
-      this.#type(".data..percpu", kind.DATASEC, entries.length, debian61.perCpuBytes),
+      this.#type(".data..percpu", kind.DATASEC, entries.length, this.layout.perCpuBytes),
       ...entries,
     ]);
   }
@@ -151,8 +154,8 @@ class BtfEncoder {
   }
 }
 
-function sizeOfType(type: string): number {
-  return type.startsWith("* ") ? 8 : (debian61.integers[type]?.[0] ?? debian61.types[type]?.[0] ?? 0);
+function sizeOfType(layout: KernelLayout, type: string): number {
+  return type.startsWith("* ") ? 8 : (layout.integers[type]?.[0] ?? layout.types[type]?.[0] ?? 0);
 }
 
 function words(...values: readonly number[]): Buffer {

@@ -1,5 +1,5 @@
 import { btfImage } from "./btf-image.js";
-import { kallsymsImage, type KernelSymbol } from "./kallsyms-image.js";
+import { kallsymsImage, type KallsymsOrder, type KernelSymbol } from "./kallsyms-image.js";
 import type { KernelMemory } from "./kernel-memory.js";
 import { Random } from "./random.js";
 import { kernelSymbols, sections } from "./symbols.js";
@@ -29,6 +29,10 @@ export class KernelImage {
     this.textEnd = this.address("_etext");
   }
 
+  has(name: string): boolean {
+    return this.#addresses.has(name);
+  }
+
   address(name: string): number {
     const address = this.#addresses.get(name);
     if (address === undefined) throw new RangeError(`the simulated kernel has no symbol ${name}`);
@@ -42,7 +46,12 @@ export class KernelImage {
 }
 
 /** Writes text, BTF and symbol tables into RAM, and says where everything is. `text` is the address of `_text`. */
-export function loadKernelImage(memory: KernelMemory, text: number, random: Random): KernelImage {
+export function loadKernelImage(
+  memory: KernelMemory,
+  text: number,
+  random: Random,
+  order: KallsymsOrder | "none",
+): KernelImage {
   fillText(memory, text, random);
   const { symbols, rodataEnd } = kernelSymbols(text, new Random(linkOrderSeed));
   const btf = btfImage();
@@ -52,8 +61,9 @@ export function loadKernelImage(memory: KernelMemory, text: number, random: Rand
     { name: "__start_BTF", type: "R", value: btfAt },
     { name: "__stop_BTF", type: "R", value: btfAt + btf.length },
   );
+  if (order === "none") return new KernelImage(symbols);
   const kallsymsAt = align64(btfAt + btf.length);
-  const { bytes, tables } = kallsymsImage(symbols, text);
+  const { bytes, tables } = kallsymsImage(symbols, text, order);
   if (kallsymsAt + bytes.length > text + sections.data)
     throw new RangeError("the simulated kernel's tables do not fit .rodata");
   memory.write(kallsymsAt, 0, bytes);

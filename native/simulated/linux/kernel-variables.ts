@@ -14,6 +14,16 @@ const processor = {
   physicalBits: 46,
 } as const;
 
+/** Named in VMCOREINFO, where the kernel has them. */
+const kallsymsTables = [
+  "kallsyms_names",
+  "kallsyms_num_syms",
+  "kallsyms_token_table",
+  "kallsyms_token_index",
+  "kallsyms_offsets",
+  "kallsyms_relative_base",
+] as const;
+
 /** What the kernel's boot wrote into its own variables, as far as anybody reads it. */
 export interface BootFacts {
   readonly hostName: string;
@@ -27,6 +37,7 @@ export interface BootFacts {
 export function writeKernelVariables(memory: KernelMemory, image: KernelImage, boot: BootFacts): void {
   const at = (name: string): number => image.address(name);
   memory.write(at("linux_banner"), 0, Buffer.from(debian61.banner + "\0", "latin1"));
+  memory.write(at("__start_notes"), 0, buildIdNote());
   memory.w64(at("page_offset_base"), 0, memory.maps.pageOffset);
   memory.w64(at("vmalloc_base"), 0, boot.vmallocBase);
   memory.w64(at("phys_base"), 0, memory.maps.physBase);
@@ -37,6 +48,13 @@ export function writeKernelVariables(memory: KernelMemory, image: KernelImage, b
   writeUtsName(memory, image, boot.hostName);
   writeProcessor(memory, at("boot_cpu_data"), boot);
   writeVmcoreinfo(memory, image, boot);
+}
+
+/** The ELF note of the build id, as the linker leaves it in .notes: name "GNU", NT_GNU_BUILD_ID. */
+export function buildIdNote(): Buffer {
+  const id = Buffer.from(debian61.buildId, "hex");
+  const header = Buffer.from(Uint32Array.of(4, id.length, 3).buffer);
+  return Buffer.concat([header, Buffer.from("GNU\0", "latin1"), id]);
 }
 
 /** struct uts_namespace: sysname, nodename, release, version, machine, domainname of 65 bytes each. */
@@ -73,10 +91,7 @@ function writeVmcoreinfo(memory: KernelMemory, image: KernelImage, boot: BootFac
     symbol("_stext"),
     "NUMBER(SECTION_SIZE_BITS)=27",
     "NUMBER(KERNEL_IMAGE_SIZE)=1073741824",
-    ...["kallsyms_names", "kallsyms_num_syms", "kallsyms_token_table", "kallsyms_token_index"].map((name) =>
-      symbol(name),
-    ),
-    ...["kallsyms_offsets", "kallsyms_relative_base"].map((name) => symbol(name)),
+    ...kallsymsTables.filter((name) => image.has(name)).map((name) => symbol(name)),
     `NUMBER(phys_base)=${String(memory.maps.physBase)}`,
     symbol("init_top_pgt"),
     `NUMBER(pgtable_l5_enabled)=${boot.fiveLevel ? "1" : "0"}`,

@@ -7,6 +7,7 @@ import { EVTCHN_FIFO_LINKED, EVTCHN_FIFO_MASKED, EVTCHN_FIFO_PENDING } from "./c
 import type { GuestConsole } from "./console.js";
 import { enterCriticalSection } from "./critical-section.js";
 import { copyProcess } from "./fork.js";
+import type { KallsymsOrder } from "./kallsyms-image.js";
 import { current, type Kernel } from "./kernel.js";
 import { entity, task } from "./offsets.js";
 import { Oops } from "./oops.js";
@@ -34,6 +35,8 @@ export interface LinuxOptions {
   readonly fiveLevel: boolean;
   /** KASLR: image and direct map at random addresses. PV guests never have it. */
   readonly kaslr: boolean;
+  /** Order of the symbol tables; a kernel may have none (CONFIG_KALLSYMS off). */
+  readonly kallsyms: KallsymsOrder | "none";
   readonly processes: readonly ProcessSpec[];
   /** Host time at which it was made. */
   readonly createdNs: number;

@@ -70,6 +70,7 @@ const readOnly: readonly Variable[] = [
   { name: "linux_banner", type: "D", size: 512 },
   { name: "page_offset_base", type: "D", size: 8 },
   { name: "vmalloc_base", type: "D", size: 8 },
+  { name: "__start_notes", type: "R", size: 36 },
   { name: "__per_cpu_offset", type: "D", size: 8 * maxCpus },
   { name: "idle_sched_class", type: "D", size: sizeOf("sched_class") },
   { name: "fair_sched_class", type: "D", size: sizeOf("sched_class") },

@@ -37,6 +37,8 @@ export interface TaskRecord {
   readonly name: number;
 }
 
+export type ToyVersion = 1 | 2;
+
 /** Version 2 made room for itself in front of the name, and its records lie across page boundaries. */
 export const taskRecords = {
   1: {
@@ -63,9 +65,7 @@ export const taskRecords = {
     startTimeNs: 24,
     name: 64,
   },
-} as const satisfies Readonly<Record<number, TaskRecord>>;
-
-export type ToyVersion = keyof typeof taskRecords;
+} as const satisfies Readonly<Record<ToyVersion, TaskRecord>>;
 
 /** Values of the state word. */
 export const toyState = { running: 1, ready: 2, sleeping: 3, parked: 4 } as const;

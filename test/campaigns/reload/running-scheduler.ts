@@ -66,9 +66,13 @@ export class RunningScheduler implements Disposable {
 
   /** SIGTERM; resolves with the exit code. */
   async stop(): Promise<number | null> {
-    const exited = once(this.child, "exit");
     this.child.kill("SIGTERM");
-    await exited;
+    return this.ended();
+  }
+
+  /** Resolves with the exit code when it has ended, and all that it said has been read. */
+  async ended(): Promise<number | null> {
+    if (!this.exited) await once(this.child, "close");
     return this.child.exitCode;
   }
 

@@ -62,7 +62,7 @@ describe("plugins new", function () {
     const { paths } = parsed(folder, "tsconfig.json").compilerOptions as {
       readonly paths: Record<string, string[]>;
     };
-    assert.deepEqual(Object.keys(paths), ["vmmsched/plugin-api", "vmmsched/testing"]);
+    assert.deepEqual(Object.keys(paths), ["vmmsched/plugin-api", "vmmsched/testing", "vmmsched/simulated"]);
     for (const [file = ""] of Object.values(paths)) assert.ok(existsSync(file), file);
   });
 

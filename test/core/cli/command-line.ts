@@ -1,5 +1,6 @@
 import type { Composition, Observer, Scheduler } from "../../../core/cli/composition.js";
 import type { HostReport } from "../../../core/cli/host-report.js";
+import type { ProfileReport } from "../../../core/cli/profile-report.js";
 import { runCli } from "../../../core/cli/program.js";
 import { loadConfig } from "../../../core/config/load.js";
 
@@ -14,12 +15,13 @@ export async function runWith(parts: Partial<Composition>, ...args: string[]): P
   const missing = () => Promise.reject(new Error("this part was not given"));
   const composition: Composition = {
     version: "1.2.3",
-    config: loadConfig,
+    config: (file) => Promise.resolve(file).then(loadConfig),
     scheduler: missing,
     observe: missing,
     doctor: missing,
     demoHost: missing,
     record: missing,
+    linuxLayout: missing,
     policy: missing,
     ...parts,
   };
@@ -38,10 +40,17 @@ export class FixedObserver implements Observer {
   disposals = 0;
   #next = 0;
 
-  constructor(private readonly reports: readonly [HostReport, ...HostReport[]]) {}
+  constructor(
+    private readonly reports: readonly [HostReport, ...HostReport[]],
+    private readonly found: ProfileReport = { schema: 1, domains: [] },
+  ) {}
 
   look(): Promise<HostReport> {
     return Promise.resolve(this.reports[this.#next++] ?? this.reports[0]);
+  }
+
+  profiles(): Promise<ProfileReport> {
+    return Promise.resolve(this.found);
   }
 
   [Symbol.dispose](): void {

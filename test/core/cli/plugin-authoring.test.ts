@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import type { CheckReport } from "../../../core/authoring/check-report.js";
+import { checkOutputSchema, type CheckReport } from "../../../core/authoring/check-report.js";
+import { schemaCheck } from "../../../core/config/schema-check.js";
+import { assertPublished } from "../../published-schema.js";
 import { PluginFolder } from "../plugins/plugin-folder.js";
 import { runWith } from "./command-line.js";
 
@@ -66,6 +68,32 @@ describe("vmmsched plugins check", function () {
     const report = JSON.parse(stdout) as { schema: number; fit: boolean; plugins: CheckReport[] };
     assert.deepEqual([exitCode, report.schema, report.fit, report.plugins[0]?.name], [0, 1, true, "sound"]);
     assert.equal(stdout.trimEnd().split("\n").length, 1);
+  });
+
+  it("has a schema for readers of its JSON, docs/check.schema.json", () =>
+    assertPublished("docs/check.schema.json", checkOutputSchema));
+
+  it("prints JSON that follows the schema, of what is fit, what is not, and what cannot be read", async () => {
+    using folder = new PluginFolder();
+    const unfit = folder.add("unfit", {}, "export default 5;");
+    const unreadable = folder.add("unreadable", { kind: "none" }, sound);
+    const places = [folder.add("sound", {}, sound), unfit, unreadable, "linux"];
+    const { exitCode, stdout } = await runWith({}, "plugins", "check", "--json", ...places);
+    const printed = JSON.parse(stdout) as { readonly plugins: readonly CheckReport[] };
+    assert.equal(exitCode, 1);
+    assert.deepEqual(
+      printed.plugins.map(({ fit, kind }) => [fit, kind]),
+      [
+        [true, "policy"],
+        [false, "policy"],
+        [false, undefined],
+        [true, "guest-profile"],
+      ],
+    );
+    const check = schemaCheck(checkOutputSchema);
+    assert.deepEqual(check(printed), []);
+    assert.notDeepEqual(check({ ...printed, extra: 1 }), []);
+    assert.notDeepEqual(check({ ...printed, plugins: [{ ...printed.plugins[0], steps: [{}] }] }), []);
   });
 
   it("ends with 2 when there is nothing to check", async () => {

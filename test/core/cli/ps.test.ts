@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Composition } from "../../../core/cli/composition.js";
 import {
   processReport,
   type DomainReport,
@@ -48,6 +49,16 @@ async function ps(...args: string[]) {
   const ran = await runWith({ observe: () => Promise.resolve(observer) }, "ps", ...args);
   assert.equal(observer.disposals, 1);
   return ran;
+}
+
+/** Where `ps` looked, run after run. */
+function watchedPlaces() {
+  const places: unknown[] = [];
+  const observe: Composition["observe"] = (_, at) => {
+    places.push(at);
+    return Promise.resolve(new FixedObserver([report]));
+  };
+  return { places, look: (...args: string[]) => runWith({ observe }, "ps", ...args) };
 }
 
 describe("vmmsched ps", () => {
@@ -100,13 +111,28 @@ describe("vmmsched ps", () => {
   });
 
   it("looks through the configured driver, or the one of the command line", async () => {
-    const drivers: string[] = [];
-    const observe = (_: unknown, driver: string) => {
-      drivers.push(driver);
-      return Promise.resolve(new FixedObserver([report]));
-    };
-    await runWith({ observe }, "ps");
-    await runWith({ observe }, "ps", "--driver", "simulated");
-    assert.deepEqual(drivers, ["xen", "simulated"]);
+    const { places, look } = watchedPlaces();
+    await look();
+    await look("--driver", "simulated");
+    assert.deepEqual(places, ["xen", "simulated"]);
+  });
+
+  it("looks into an image, split where the command line says", async () => {
+    const { places, look } = watchedPlaces();
+    await look("--image", "a.elf");
+    await look("--image", "a.raw", "--split", "2.75G");
+    assert.deepEqual(places, [{ image: "a.elf" }, { image: "a.raw", splitBytes: 2.75 * 2 ** 30 }]);
+    const wrong: readonly [args: string[], message: RegExp][] = [
+      [["--split", "2G"], /give --image too/],
+      [["--image", "a.raw", "--split", "2000"], /Give a size up to 4G/],
+      [["--image", "a.raw", "--split", "2T"], /Give a size up to 4G/],
+      [["--image", "a.raw", "--driver", "xen"], /cannot be used with option '--image/],
+    ];
+    for (const [args, message] of wrong) {
+      const { exitCode, stderr } = await look(...args);
+      assert.equal(exitCode, 2, args.join(" "));
+      assert.match(stderr, message);
+    }
+    assert.equal(places.length, 2);
   });
 });

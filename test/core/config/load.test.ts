@@ -21,6 +21,7 @@ describe("configuration", () => {
   it("has a default for everything", () => {
     const defaults = {
       driver: "xen",
+      qemu: { directory: "/run/vmmsched-qemu", machines: [] },
       intervalMs: 100,
       pause: "late",
       pauseBudgetMs: 5,
@@ -32,6 +33,7 @@ describe("configuration", () => {
       profiles: {},
       pluginDirectories: [],
       runtimeDirectory: "/run/vmmsched",
+      simulatedDomains: ["batch", "web"],
       stateDirectory: "/var/lib/vmmsched",
       policyDeadlineMs: 20,
       policyMemoryMb: 64,
@@ -51,6 +53,10 @@ describe("configuration", () => {
     const { values } = checkConfig(parseSource("/etc/vmmsched/demo.yaml", text, "ERR_CONFIG_INVALID"));
     assert.deepEqual(values.pluginDirectories, ["/etc", "/opt/plugins"]);
     assert.equal(values.runtimeDirectory, "/etc/vmmsched/run");
+    const machines = checkConfig(
+      parseSource("/etc/vmm.yaml", "qemu: { machines: [{ qmp: a.qmp, qtest: /b }] }", "ERR_CONFIG_INVALID"),
+    );
+    assert.deepEqual(machines.values.qemu.machines, [{ qmp: "/etc/a.qmp", qtest: "/b" }]);
     assert.equal(values.stateDirectory, "/var/lib/vmmsched");
   });
 

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, it } from "mocha";
 import { ConfigWatch } from "../../../core/control/config-watch.js";
+import { openWatches } from "../plugins/open-watches.js";
 import { until } from "./socket/control-place.js";
 
 const interval = (ms: number) => `intervalMs: ${ms}\n`;
@@ -115,6 +116,32 @@ describe("the configuration file, watched", () => {
     assert.deepEqual(config.told, [200, 300]);
   });
 
+  it("tells of changes where it polls", async () => {
+    process.env.CHOKIDAR_USEPOLLING = "1";
+    try {
+      using config = new WatchedConfig((made) => {
+        writeFileSync(made.at("real.yaml"), interval(100));
+        symlinkSync("../real.yaml", made.file);
+      });
+      const settled = async (changes: number) => {
+        await until(() => config.told.length >= changes);
+        await openWatches("polled");
+      };
+      await settled(0);
+      writeFileSync(config.at("real.yaml"), interval(200));
+      await settled(1);
+      renameSync(config.at("etc"), config.at("old"));
+      mkdirSync(config.at("etc"));
+      writeFileSync(config.file, interval(300));
+      await settled(2);
+      writeFileSync(config.file, interval(400));
+      await settled(3);
+      assert.deepEqual(config.told, [200, 300, 400]);
+    } finally {
+      delete process.env.CHOKIDAR_USEPOLLING;
+    }
+  });
+
   it("tells what has changed before it was watched", async () => {
     using config = new WatchedConfig(({ file }) => writeFileSync(file, interval(200)));
     await until(() => config.told.length > 0);
@@ -134,12 +161,11 @@ describe("the configuration file, watched", () => {
   });
 
   it("says nothing of the same text, and needs no more handles after many changes", async () => {
-    const handles = () => process.getActiveResourcesInfo().filter((each) => each === "FSEventWrap").length;
-    await sleep(50);
-    const before = handles();
+    const before = await openWatches();
     {
       using config = new WatchedConfig();
-      const open = handles();
+      const open = await openWatches();
+      assert.ok(open > before);
       for (let change = 1; change <= 30; change++) {
         rmSync(config.file);
         if (change % 2 === 0) await sleep(5);
@@ -147,11 +173,9 @@ describe("the configuration file, watched", () => {
         await until(() => config.told.length === change);
         writeFileSync(config.file, interval(100 + change));
       }
-      await sleep(100);
-      assert.equal(handles(), open);
+      assert.equal(await openWatches(), open);
       assert.equal(config.told.length, 30);
     }
-    await sleep(50);
-    assert.equal(handles(), before);
+    assert.equal(await openWatches(), before);
   });
 });

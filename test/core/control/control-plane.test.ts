@@ -63,6 +63,35 @@ describe("the control plane", function () {
     assert.match((await plane.operators.show("os")).problem ?? "", /no such thing/);
   });
 
+  it("goes on with the version before of a guest profile that loops when it is imported, and takes the next one", async () => {
+    await using plane = new RunningPlane();
+    const kind = "guest-profile";
+    const sound = "export default { attach: () => Promise.resolve(undefined) };\n";
+    plane.workshop.policy("plugins/os", { kind }, { "index.js": sound });
+    await plane.open("[]");
+    plane.workshop.policy("plugins/os", { kind, version: "2.0.0" }, { "index.js": `for (;;);\n${sound}` });
+    const { error } = await plane.logs("plugin-refused");
+    assert.match(String(error), /did not come to an end within 5 s/);
+    assert.deepEqual(plane.profiles, ["os 1.0.0"]);
+    plane.workshop.policy("plugins/os", { kind, version: "3.0.0" }, { "index.js": sound });
+    await until(() => plane.profiles.includes("os 3.0.0"));
+    assert.equal((await plane.operators.show("os")).problem, undefined);
+  });
+
+  it("starts without a guest profile that loops when it is imported", async () => {
+    await using plane = new RunningPlane();
+    plane.workshop.policy(
+      "plugins/os",
+      { kind: "guest-profile" },
+      { "index.js": "for (;;);\nexport default 1;" },
+    );
+    await plane.open("[]");
+    assert.deepEqual(plane.profiles, []);
+    const report = await plane.operators.show("os");
+    assert.equal(report.state, "refused");
+    assert.match(report.reason ?? "", /did not come to an end/);
+  });
+
   it("stages nothing that is used no more, also after the last change", async () => {
     await using plane = new RunningPlane();
     plane.workshop.policy("plugins/p", {}, { "index.js": policy });

@@ -1,5 +1,6 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { MessageChannel } from "node:worker_threads";
+import { loadConfig } from "../../../core/config/load.js";
 import type { CycleThreadCalls, ProfileToUse } from "../../../core/control/control-messages.js";
 import { ControlPlane } from "../../../core/control/control-plane.js";
 import { OperatorControl } from "../../../core/control/operator-control.js";
@@ -10,7 +11,7 @@ import { HostColumns } from "../../../core/snapshot/host-columns.js";
 import { PluginWorkshop } from "../plugins/plugin-workshop.js";
 import { until } from "./socket/control-place.js";
 
-const settings = "runtimeDirectory: run\nstateDirectory: state\npluginDirectories: [plugins]\n";
+const settings = "runtimeDirectory: run\nstateDirectory: state\nmaxTasks: 64\npluginDirectories: [plugins]\n";
 
 /** A control plane over the plugins of a workshop, and a cycle that takes what it is handed and never ticks. */
 export class RunningPlane implements AsyncDisposable {
@@ -34,10 +35,11 @@ export class RunningPlane implements AsyncDisposable {
     const cycle = new ThreadLink<CycleThreadCalls>(this.#ports.port1, {});
     const write = (fields: LogFields) => void this.logged.push(fields);
     const log: Log = { trace: write, debug: write, info: write, warn: write, error: write };
-    const host = HostColumns.allocate(64).buffers;
-    const configText = this.configure(policies);
-    const data = { configText, version: "0.0.0", pluginDirectories: [], host, capacity: 64 };
-    this.#plane = new ControlPlane({ ...data, configFile: this.workshop.at("vmmsched.yaml") }, cycle, log);
+    this.configure(policies);
+    const config = loadConfig(this.workshop.at("vmmsched.yaml"));
+    const host = HostColumns.allocate(config.values.maxTasks).buffers;
+    const data = { version: "0.0.0", pluginDirectories: [] };
+    this.#plane = new ControlPlane(data, config, host, cycle, log);
     this.#operators = new OperatorControl(this.#plane, cycle);
     await this.#plane.open();
   }
@@ -58,6 +60,11 @@ export class RunningPlane implements AsyncDisposable {
     const find = () => this.logged.find((fields) => fields.event === event && is(fields));
     await until(() => find() !== undefined);
     return find() ?? { event };
+  }
+
+  /** Names and versions of the guest profiles that the cycle has. */
+  get profiles(): readonly string[] {
+    return this.#profiles.profiles.map(({ name, version }) => `${name} ${version}`);
   }
 
   /** Names and hashes of what is staged. */

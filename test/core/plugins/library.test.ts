@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { PluginLibrary } from "../../../core/plugins/library.js";
+import { openWatches } from "./open-watches.js";
 import { manifestText, PluginWorkshop, policyCode, settled, sleep } from "./plugin-workshop.js";
 
 const index = (workshop: PluginWorkshop) => workshop.at("plugins", "p", "index.js");
@@ -343,6 +344,20 @@ describe("a library of plugins that is watched", function () {
     assert.deepEqual(told.slice(1), ["changed r"]);
   });
 
+  it("tells once that a directory cannot be watched", async () => {
+    using workshop = workshopWithTwo();
+    symlinkSync("loop", workshop.at("loop"));
+    const notices: string[] = [];
+    const library = workshop.library({ changed: (change) => notices.push(...change.notices) });
+    library.setDirectories([workshop.at("plugins"), workshop.at("loop")]);
+    await settled(notices, 2);
+    workshop.policy("plugins/p", { version: "1.0.1" });
+    await sleep(500);
+    assert.equal(notices.length, 2);
+    assert.match(notices.join("\n"), /no plugins from .*\/loop: ELOOP.*\n.*\/loop is not watched: .*ELOOP/);
+    assert.deepEqual(library.notices, notices);
+  });
+
   it("is not held up by a file that never rests", async () => {
     using workshop = workshopWithTwo();
     const { told } = watchedPath(workshop);
@@ -357,15 +372,12 @@ describe("a library of plugins that is watched", function () {
   });
 
   it("leaves nothing behind after 200 reloads", async () => {
-    const resources = () => process.getActiveResourcesInfo().filter((each) => each === "FSEventWrap").length;
-    // Handles of the test before are closed in the background.
-    await sleep(50);
-    const before = resources();
+    const before = await openWatches();
     {
       using workshop = workshopWithTwo();
       const { library, told } = watchedPath(workshop);
-      await sleep(50);
-      const open = resources();
+      const open = await openWatches();
+      assert.ok(open > before);
       for (let reload = 1; reload <= 200; reload++) {
         writeFileSync(index(workshop), policyCode(`reload ${reload}`));
         const endMs = performance.now() + 5000;
@@ -375,11 +387,9 @@ describe("a library of plugins that is watched", function () {
       const staged = readdirSync(workshop.staging.directory).filter((name) => /^[pq]-/.test(name));
       const used = [...library.plugins.values()].map(({ directory }) => directory);
       assert.deepEqual(staged.map((name) => join(workshop.staging.directory, name)).sort(), used.sort());
-      await sleep(50);
-      assert.equal(resources(), open);
+      assert.equal(await openWatches(), open);
     }
-    await sleep(50);
-    assert.equal(resources(), before);
+    assert.equal(await openWatches(), before);
   });
 
   it("keeps staged what is said to be in use", async () => {

@@ -131,6 +131,16 @@ export default { attach() {} };`,
       { "index.js": `import "./a.js";\n${policyCode()}`, "a.js": 'import "./index.js";' },
     ],
     [
+      "exports behind the word, names behind values, computed names",
+      {},
+      {
+        "index.js":
+          "/* export */ export const a = 1, b = { export: 2 }.export;\n// export\nexport let exported = a, { [(() => 'b')()]: c, d = a } = { b };\n" +
+          `export async /* { */ function * g() {}\nexport { a as "x y", g as h }; export class K {}\nexport * as own from "./p.js";\n${policyCode()}`,
+        "p.js": "export var x, y; export // default\n default (1, x)\n",
+      },
+    ],
+    [
       "@ and export in text",
       {},
       { "index.js": `const a = "@x export {"; /* @y */ const r = /@[^/]/;\n${policyCode()}` },

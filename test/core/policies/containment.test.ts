@@ -8,8 +8,9 @@ interface Case {
   readonly said: RegExp;
 }
 
-/** How long those may take to load that are expected to hang, and the others. */
+/** How long those may take to load and to answer that are expected to hang, and the others, however busy the computer is. */
 const impatientMs = 2_000;
+const impatientAnswerMs = 500;
 const patientMs = 20_000;
 
 const inDecide = (body: string, reason = "bad") => `let n = 0; const keep = [];\n${holdAll(reason, body)}`;
@@ -43,6 +44,11 @@ const refused: readonly Case[] = [
     code: "const f = () => Promise.resolve().then(f); await f(); export default 5",
     // Their queue takes memory: on a fast machine that shows first.
     said: /^import: it did not come to an end|^memory: /,
+  },
+  {
+    name: "rejects, and nobody handles it",
+    code: "Promise.reject(new Error('left alone'));\nconst empty = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);\nawait WebAssembly.compile(empty); for (;;); export default 5",
+    said: /^import: left alone\n {2}at .*bad\/index\.js:1/,
   },
   {
     name: "throws at init",
@@ -191,9 +197,8 @@ describe("a policy that fails harms only itself", function () {
 
   for (const { name, code, said } of refused)
     it(`${name}: refused, the version before goes on`, async () => {
-      await using host = new PolicyHost({
-        loadMs: said.source.includes("did not come to an end") ? impatientMs : patientMs,
-      });
+      const loadMs = said.source.includes("did not come to an end") ? impatientMs : patientMs;
+      await using host = new PolicyHost({ loadMs }, patientMs);
       await host.supervisor.want([host.spec("bad", sound)]);
       await host.cycle.ticks();
       await host.supervisor.want([host.spec("bad", code)]);
@@ -208,7 +213,8 @@ describe("a policy that fails harms only itself", function () {
 
   for (const { name, code, said } of failing)
     it(`${name}: the version before is live again`, async () => {
-      await using host = new PolicyHost({ provenAfter: 100, stateMs: 500 });
+      const hangMs = said.source.includes("answering") ? impatientAnswerMs : patientMs;
+      await using host = new PolicyHost({ provenAfter: 100, stateMs: 500 }, hangMs);
       const before = host.spec("bad", sound);
       await host.supervisor.want([before]);
       await host.nextTicks(150);

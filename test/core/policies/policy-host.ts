@@ -42,13 +42,14 @@ const quick: Partial<KeeperTimes> = { firstMs: 20, longestMs: 100, tries: 3, pro
 /** A supervisor whose policies are asked by a cycle in another thread, every few milliseconds. */
 export class PolicyHost extends PolicyFolder implements AsyncDisposable {
   readonly columns = HostColumns.allocate(64);
-  readonly cycle = new CycleThread({ host: this.columns.buffers, tasks: 8, tickMs: 5, deadlineMs: 500 });
+  readonly cycle: CycleThread;
   readonly supervisor: Supervisor;
   readonly logged: (LogFields & { readonly text: string })[] = [];
   readonly faults: PolicyFault[] = [];
 
   constructor(times: Partial<KeeperTimes> = {}, hangMs = 500) {
     super();
+    this.cycle = new CycleThread({ host: this.columns.buffers, tasks: 8, tickMs: 5, deadlineMs: hangMs });
     const write = (fields: LogFields, text: string) => void this.logged.push({ ...fields, text });
     const log: Log = { trace: write, debug: write, info: write, warn: write, error: write };
     this.supervisor = new Supervisor({
@@ -89,7 +90,7 @@ export class PolicyHost extends PolicyFolder implements AsyncDisposable {
 
 /** Waits until it is so. Fails, saying what is, only when that takes absurdly long. */
 export async function until(isSo: () => boolean, otherwise: () => unknown = () => ""): Promise<void> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 40_000;
   while (!isSo()) {
     if (performance.now() > deadline) throw new Error(`it did not come so: ${JSON.stringify(otherwise())}`);
     await sleep(5);

@@ -7,7 +7,8 @@ import { foreignDomain } from "../../../core/testing/foreign-domain.js";
 import { leavesAlone, machineContract } from "../../../core/testing/machine-contract.js";
 import toy from "../../examples/guest-profiles/toy/index.js";
 import { headerVa } from "../../examples/guest-profiles/toy/header.js";
-import { toyLayouts, toyMachine } from "../../examples/toy.js";
+import { toyMachine } from "../../examples/guest-profiles/toy/machine.js";
+import { toyLayouts } from "../../examples/toy.js";
 
 type Slip = (kernel: GuestKernel, domain: Domain, space: AddressSpace) => Partial<GuestKernel>;
 

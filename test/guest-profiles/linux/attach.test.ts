@@ -23,6 +23,7 @@ const guests: readonly DomainSpec[] = [
   { name: "pvh", kind: "pvh", vcpuCount: 2, kaslr: false, processes },
   { name: "kaslr", kind: "pvh", vcpuCount: 2, kaslr: true, processes },
   { name: "five-level", kind: "pvh", vcpuCount: 2, fiveLevel: true, processes },
+  { name: "names-first", kind: "pvh", kallsyms: "names first", processes },
 ];
 
 async function attached(view: GuestView): Promise<GuestKernel> {

@@ -1,10 +1,10 @@
-import { testGuestProfile, type ProfileMachine } from "../../../core/testing.js";
+import { testGuestProfile } from "../../../core/testing.js";
 import linux from "../../../guest-profiles/linux/index.js";
 import {
-  createSimulatedHost,
-  SimulatedHypervisor,
+  simulatedMachine,
   type DomainSpec,
-} from "../../../native/simulated/index.js";
+  type SimulatedMachine,
+} from "../../../native/simulated/simulated-machine.js";
 
 const processes: NonNullable<DomainSpec["processes"]> = [
   { comm: "burner", workload: { kind: "burn" } },
@@ -12,27 +12,8 @@ const processes: NonNullable<DomainSpec["processes"]> = [
   { comm: "forker", workload: { kind: "forker", perSecond: 50, childMs: 5 } },
 ];
 
-function machine(spec: Pick<DomainSpec, "kind" | "vcpuCount" | "fiveLevel">): ProfileMachine {
-  const host = createSimulatedHost({ domains: [{ name: "guest", processes, ...spec }] });
-  const guest = host.guest("guest");
-  return {
-    domain: new SimulatedHypervisor(host).open(host.idOf("guest")),
-    advance: (ns) => {
-      host.advance(ns);
-    },
-    tasks: () =>
-      guest
-        .processes()
-        .filter(({ zombie }) => !zombie)
-        .map(({ pid, tgid, comm, kernel }) => ({
-          id: pid,
-          process: tgid,
-          name: comm,
-          kernel,
-          untouchable: tgid <= 1,
-          cpuTimeNs: guest.procStat(pid)?.sumExecRuntimeNs ?? 0,
-        })),
-  };
+function machine(spec: Pick<DomainSpec, "kind" | "vcpuCount" | "fiveLevel">): SimulatedMachine {
+  return simulatedMachine({ processes, ...spec });
 }
 
 testGuestProfile(linux, {

@@ -3,7 +3,6 @@ import { AddressSpace } from "../../../core/memory/address-space.js";
 import { vaFromBigInt } from "../../../core/memory/address.js";
 import { fourLevelPaging } from "../../../core/memory/paging.js";
 import { exitPathOf } from "../../../guest-profiles/linux/exit-path.js";
-import { endOf } from "../../../guest-profiles/linux/kallsyms.js";
 import type { LinuxLayout } from "../../../guest-profiles/linux/layout.js";
 import { Machine } from "../../core/memory/machine.js";
 
@@ -47,17 +46,15 @@ function isOnExitPath(
   write(task + 8n, pointer);
   for (const [word, value] of words)
     write(pointer + BigInt(8 * word), typeof value === "bigint" ? value : at(value) + 0x45n);
-  const named = functions.flatMap((name): [string, bigint][] => [
-    [name, at(name)],
-    [endOf(name), at(name) + 0x1000n],
-  ]);
+  const named = functions.map((name): [string, bigint] => [name, at(name)]);
   const symbols = new Map(
     [...named, ["_stext", text] as const, ["_etext", text + 0x100000n] as const].map(
       ([name, address]) => [name, vaFromBigInt(address)] as const,
     ),
   );
   const layout = { task: { stack: 0, savedStackPointer: 8 } } as unknown as LinuxLayout;
-  return exitPathOf({ space, symbols, layout })?.(vaFromBigInt(task)) === true;
+  const spacing = new Map(functions.map((name) => [name, 0x1000]));
+  return exitPathOf({ space, symbols, spacing, layout })?.(vaFromBigInt(task)) === true;
 }
 
 describe("the stack of a thread that waits for a CPU", () => {

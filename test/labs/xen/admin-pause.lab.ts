@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { assertHealthy, readHealth, type Health } from "./health.js";
+import { assertHealthy, readHealth, type Health } from "../health.js";
 import { XenLab } from "./lab.js";
-import { gainIn, pausedDomains, secondsUntilGain } from "./observe.js";
-import { sleepMs, Vmmsched } from "./vmmsched.js";
+import { gainIn, secondsUntilGain } from "../observe.js";
+import { pausedDomains } from "./domain-states.js";
+import { sleepMs } from "../vmmsched-log.js";
+import { Vmmsched } from "./vmmsched.js";
 
 const guests = ["pv1", "pv2", "pvh1"] as const;
 const crew = ["crew-0", "crew-1"] as const;

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile, readdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "./command.js";
-import { repository } from "./places.js";
+import { run } from "../command.js";
+import { repository } from "../places.js";
 
 /** The disk's size is part of the saved machine, so it is the same in every run. */
 export const diskBytes = 128 * 2 ** 20;

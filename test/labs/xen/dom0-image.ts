@@ -1,11 +1,11 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { attempt } from "./command.js";
-import { CpioArchive } from "./cpio.js";
+import { attempt } from "../command.js";
+import { CpioArchive } from "../cpio.js";
 import type { GuestImages } from "./domu-image.js";
 import { guestConfigurations } from "./guest-configurations.js";
 import type { Packages } from "./packages.js";
-import { labSources } from "./places.js";
+import { xenSources } from "./places.js";
 
 const libraries = "lib/x86_64-linux-gnu";
 const loader = "lib64/ld-linux-x86-64.so.2";
@@ -64,10 +64,10 @@ export async function buildDom0Image(
   const archive = new CpioArchive()
     .characterDevice("dev/console", 5, 1)
     .characterDevice("dev/null", 1, 3)
-    .copy("init", join(labSources, "images", "dom0", "init"))
-    .copy("usr/sbin/lab-agent", join(labSources, "images", "dom0", "agent"))
-    .copy("usr/sbin/guest-clock", join(labSources, "images", "dom0", "guest-clock"))
-    .copy("usr/sbin/guest-send", join(labSources, "images", "dom0", "guest-send"))
+    .copy("init", join(xenSources, "images", "dom0", "init"))
+    .copy("usr/sbin/lab-agent", join(xenSources, "images", "dom0", "agent"))
+    .copy("usr/sbin/guest-clock", join(xenSources, "images", "dom0", "guest-clock"))
+    .copy("usr/sbin/guest-send", join(xenSources, "images", "dom0", "guest-send"))
     .copy("bin/busybox", join(root, "bin", "busybox"))
     .link("bin/sh", "busybox")
     .file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")

@@ -1,5 +1,5 @@
 import type { XenLab } from "./lab.js";
-import { sleepMs } from "./vmmsched.js";
+import { sleepMs } from "../vmmsched-log.js";
 
 /** Something that became of a domain, by Dom0's clock. */
 export interface DomainChange {

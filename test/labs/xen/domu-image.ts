@@ -1,10 +1,9 @@
-import { mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
-import { run } from "./command.js";
-import { CpioArchive } from "./cpio.js";
-import { labSources } from "./places.js";
+import { run } from "../command.js";
+import { buildGuestInitramfs } from "../guest-image.js";
+import { xenSources } from "./places.js";
 
 export interface GuestImages {
   /** initramfs of the Linux guests, gzipped. */
@@ -14,25 +13,15 @@ export interface GuestImages {
 }
 
 export async function buildGuestImages(): Promise<GuestImages> {
-  const sources = join(labSources, "images", "domu");
-  const work = await mkdtemp(join(tmpdir(), "vmmsched-domu-"));
-  try {
-    const parts = (await readdir(sources)).filter((name) => name.endsWith(".c") && name !== "short-lived.c");
-    const flags = ["-O1", "-static", "-s", "-std=gnu11", "-Wall", "-Wextra", "-Werror"];
-    await mkdir(join(work, "bin"));
-    await run("gcc", [...flags, "-pthread", "-o", join(work, "init"), ...parts], { cwd: sources });
-    await run("gcc", [...flags, "-o", join(work, "short-lived"), "short-lived.c"], { cwd: sources });
-    const odd = ["-m32", "-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,-Ttext-segment=0x100000"];
-    await run("gcc", [...odd, "-o", join(work, "odd"), join(labSources, "images", "odd", "odd.S")]);
+  return { initramfs: await buildGuestInitramfs(), odd: await buildOdd() };
+}
 
-    const archive = new CpioArchive()
-      .folder("proc")
-      .folder("sys")
-      .characterDevice("dev/console", 5, 1)
-      .characterDevice("dev/null", 1, 3)
-      .copy("init", join(work, "init"))
-      .copy("bin/short-lived", join(work, "short-lived"));
-    return { initramfs: gzipSync(archive.bytes(), { level: 9 }), odd: await readFile(join(work, "odd")) };
+async function buildOdd(): Promise<Buffer> {
+  const work = await mkdtemp(join(tmpdir(), "vmmsched-odd-"));
+  try {
+    const flags = ["-m32", "-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,-Ttext-segment=0x100000"];
+    await run("gcc", [...flags, "-o", join(work, "odd"), join(xenSources, "images", "odd", "odd.S")]);
+    return await readFile(join(work, "odd"));
   } finally {
     await rm(work, { recursive: true });
   }

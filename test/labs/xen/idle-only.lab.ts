@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { cpuSamples, rate, reaction, windows, type CpuSample, type Window } from "./cpu-shares.js";
-import { assertHealthy, readHealth, type Health } from "./health.js";
+import { cpuSamples, rate, reaction, windows, type CpuSample, type Window } from "../cpu-shares.js";
+import { assertHealthy, readHealth, type Health } from "../health.js";
 import { XenLab } from "./lab.js";
-import { sleepMs, Vmmsched } from "./vmmsched.js";
+import { sleepMs } from "../vmmsched-log.js";
+import { Vmmsched } from "./vmmsched.js";
 
 const guests = ["pv1", "pv2", "pvh1"] as const;
 const intervalMs = 200;

@@ -6,9 +6,11 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { buildDom0Image } from "./dom0-image.js";
 import { buildGuestImages } from "./domu-image.js";
-import { extractKernel } from "./kernel-image.js";
-import { fetchPackages, installHostPackages, type Packages } from "./packages.js";
-import { cache, labSources } from "./places.js";
+import { extractKernel } from "../kernel-image.js";
+import { installHostPackages } from "../debian-packages.js";
+import { fetchXenPackages, type Packages } from "./packages.js";
+import { labSources } from "../places.js";
+import { cache, xenSources } from "./places.js";
 
 export interface Images {
   /** Names what the images were made from. */
@@ -20,12 +22,14 @@ export interface Images {
 
 /** The modules that decide what the images contain. */
 const recipes = [
-  "cpio",
+  "../cpio",
+  "../debian-packages",
+  "../guest-image",
+  "../kernel-image",
   "dom0-image",
   "domu-image",
   "guest-configurations",
   "images",
-  "kernel-image",
   "packages",
 ] as const;
 
@@ -43,10 +47,12 @@ export function contentKey(files: readonly string[], more: readonly string[]): s
 }
 
 function imagesKey(packages: Packages): string {
-  const assets = readdirSync(join(labSources, "images"), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  const assets = [join(labSources, "guest-programs"), join(xenSources, "images")].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort(),
+  );
   return contentKey(
     [...recipes.map(compiledModule), ...assets],
     [JSON.stringify(packages.versions), process.version],
@@ -65,7 +71,7 @@ function findXen(root: string): string {
 /** Builds the images, or finds them already built from the same sources and packages. */
 export async function ensureImages(say: (text: string) => void): Promise<Images> {
   await installHostPackages();
-  const packages = await fetchPackages();
+  const packages = await fetchXenPackages();
   const key = imagesKey(packages);
   const folder = join(cache, `images-${key}`);
   const images = {

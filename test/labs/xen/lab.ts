@@ -1,11 +1,14 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeCodeDisk } from "./code-archive.js";
+import { Dom0Console } from "./dom0-console.js";
 import { Dom0 } from "./dom0.js";
-import { Endings } from "./endings.js";
-import { Guest } from "./guest.js";
+import type { Lab } from "../observe.js";
+import { Endings } from "../endings.js";
+import { Guest } from "../guest.js";
 import { ensureImages } from "./images.js";
-import { lockLab } from "./lock.js";
+import { lockLab } from "../lock.js";
+import { newRunFolder } from "../run-folder.js";
 import { Machine } from "./machine.js";
 import { cache } from "./places.js";
 import { ensureSavedState } from "./saved-state.js";
@@ -17,19 +20,8 @@ export interface LabOptions {
   readonly say?: (text: string) => void;
 }
 
-const keptRuns = 20;
-
-async function runFolder(name: string): Promise<string> {
-  const runs = join(cache, "runs");
-  const folder = join(runs, `${new Date().toISOString().replaceAll(/[:.]/g, "-")}-${name}`);
-  await mkdir(folder, { recursive: true });
-  const old = (await readdir(runs)).sort().slice(0, -keptRuns);
-  for (const run of old) await rm(join(runs, run), { recursive: true, force: true });
-  return folder;
-}
-
 /** A restored Xen machine with the code under test in Dom0's /opt/vmmsched, and the guests pv1, pv2 and pvh1 idle. */
-export class XenLab implements AsyncDisposable {
+export class XenLab implements Lab, AsyncDisposable {
   readonly dom0: Dom0;
   /** serial.log (Xen's console), qemu.log, and after the end the guests' consoles. */
   readonly folder: string;
@@ -46,11 +38,11 @@ export class XenLab implements AsyncDisposable {
     const say = options.say ?? ((text: string) => void process.stderr.write(`[xen lab] ${text}\n`));
     const endings = new Endings();
     try {
-      const lock = await lockLab(say);
+      const lock = await lockLab("Xen", cache, say);
       endings.add(() => lock[Symbol.dispose]());
       const images = await ensureImages(say);
       const state = await ensureSavedState(images, say);
-      const folder = await runFolder(options.name);
+      const folder = await newRunFolder(cache, options.name);
       const disk = join(folder, "code.disk");
       await writeCodeDisk(disk);
       endings.add(() => rm(disk, { force: true }));
@@ -68,7 +60,12 @@ export class XenLab implements AsyncDisposable {
   }
 
   guest(name: string): Guest {
-    return new Guest(name, this.dom0);
+    return new Guest(name, new Dom0Console(name, this.dom0));
+  }
+
+  async hostUptime(): Promise<number> {
+    const { stdout } = await this.dom0.run("cut -d' ' -f1 /proc/uptime");
+    return Number(stdout);
   }
 
   /** Keeps the guests' consoles and ends the machine. */

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { DomainWatch, type DomainChange } from "./domain-watch.js";
 import { sharedClock } from "./guest-configurations.js";
-import { assertHealthy, readHealth, type Health } from "./health.js";
+import { assertHealthy, readHealth, type Health } from "../health.js";
 import { XenLab } from "./lab.js";
-import { domainStates, gainIn, secondsUntilGain, ticksOf } from "./observe.js";
-import { parseTick } from "./parse.js";
-import { sleepMs, Vmmsched, type LogLine } from "./vmmsched.js";
+import { gainIn, secondsUntilGain, ticksOf } from "../observe.js";
+import { domainStates } from "./domain-states.js";
+import { parseTick } from "../parse.js";
+import { sleepMs, type LogLine } from "../vmmsched-log.js";
+import { Vmmsched } from "./vmmsched.js";
 
 const guests = ["pv1", "pv2", "pvh1"] as const;
 /** Dom0 has one emulated CPU for vmmsched, for the toolstack that builds a domain meanwhile, and for us. */

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sharedClock } from "./guest-configurations.js";
 import type { Images } from "./images.js";
-import { Qmp } from "./qmp.js";
+import { Qmp } from "../qmp.js";
 
 /** A machine that hangs is ended by then, whatever became of its runner. */
 const longestLifeSeconds = 3600;

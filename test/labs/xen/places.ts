@@ -1,25 +1,7 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { labCache, labSources } from "../places.js";
 
-function findRepository(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) {
-    const parent = dirname(folder);
-    if (parent === folder)
-      throw new Error(
-        `no package.json above ${fileURLToPath(import.meta.url)}: the lab must lie inside the repository`,
-      );
-    folder = parent;
-  }
-  return folder;
-}
-
-/** The folder with the project's package.json. */
-export const repository = findRepository();
-
-/** Sources of the lab, as they lie in the repository (not in dist). */
-export const labSources = join(repository, "test", "labs", "xen");
+export const xenSources = join(labSources, "xen");
 
 /** Everything the lab downloads, builds and records; safe to delete. */
-export const cache = process.env.VMMSCHED_LAB_CACHE ?? join(repository, ".cache", "xen-lab");
+export const cache = labCache("xen");

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { assertHealthy, readHealth, type Health } from "./health.js";
+import { assertHealthy, readHealth, type Health } from "../health.js";
 import { XenLab } from "./lab.js";
-import { secondsUntilGain, ticksOf, waitForTicks } from "./observe.js";
-import { sleepMs, Vmmsched, type LogLine } from "./vmmsched.js";
+import { secondsUntilGain, ticksOf, waitForTicks } from "../observe.js";
+import { sleepMs, type LogLine } from "../vmmsched-log.js";
+import { Vmmsched } from "./vmmsched.js";
 
 const guests = ["pv1", "pv2", "pvh1"] as const;
 const edits = Number(process.env.VMMSCHED_LAB_EDITS ?? 50);

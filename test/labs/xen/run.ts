@@ -1,10 +1,8 @@
-import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
+import { runTests } from "../run-tests.js";
 import { XenLab } from "./lab.js";
 
 const usage = `usage: run.js [FILTER]        run the lab tests (files whose name contains FILTER)
@@ -80,30 +78,13 @@ async function carryOut(steps: readonly Step[]): Promise<number> {
   return worst;
 }
 
-function runTests(filter: string): Promise<number> {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const files = readdirSync(here).filter((name) => name.endsWith(".lab.js") && name.includes(filter));
-  if (files.length === 0) throw new Error(`no lab test in ${here} has "${filter}" in its name`);
-  const mocha = join(
-    dirname(createRequire(import.meta.url).resolve("mocha/package.json")),
-    "bin",
-    "mocha.js",
-  );
-  const args = [mocha, "--no-config", "--timeout", "1800000", ...files.map((name) => join(here, name))];
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { stdio: "inherit" });
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-    child.on("close", (code) => resolve(code ?? 1));
-  });
-}
-
 async function main(): Promise<number> {
   if (process.argv.includes("--help")) {
     process.stdout.write(`${usage}\n`);
     return 0;
   }
   const { steps, others } = readArguments(process.argv.slice(2));
-  if (steps.length === 0) return runTests(others[0] ?? "");
+  if (steps.length === 0) return runTests(dirname(fileURLToPath(import.meta.url)), others[0] ?? "");
   if (others.length > 0) throw new Error(`not understood: ${others.join(" ")}\n${usage}`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
   return carryOut(steps);

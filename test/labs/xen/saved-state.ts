@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { diskBytes } from "./code-archive.js";
+import { Dom0Console } from "./dom0-console.js";
 import { Dom0 } from "./dom0.js";
-import { Guest } from "./guest.js";
+import { Guest } from "../guest.js";
 import { runningGuests } from "./guest-configurations.js";
 import { compiledModule, contentKey, discardOlder, type Images } from "./images.js";
 import { Machine } from "./machine.js";
@@ -19,7 +20,7 @@ async function bringUp(dom0: Dom0, say: (text: string) => void): Promise<void> {
   say(`Dom0 is up after ${seconds()} s`);
   for (const name of runningGuests) {
     await dom0.run(`xl create /opt/lab/${name}.cfg`, { timeoutMs: patienceMs });
-    const guest = new Guest(name, dom0);
+    const guest = new Guest(name, new Dom0Console(name, dom0));
     const forks = await guest.waitFor(/FORKTEST n=\d+ killed_by_signal=(\d+) failed=(\d+)/, patienceMs);
     if (forks[1] !== "0" || forks[2] !== "0")
       throw new Error(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { XenLab } from "./lab.js";
-import { parsePhase, parseProcessListings, parseTick, type Workload } from "./parse.js";
+import { parsePhase, parseProcessListings, parseTick, type Workload } from "../parse.js";
 
 const guests = ["pv1", "pv2", "pvh1"] as const;
 

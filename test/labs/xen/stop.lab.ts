@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { assertHealthy, readHealth, type Health } from "./health.js";
+import { assertHealthy, readHealth, type Health } from "../health.js";
 import { XenLab } from "./lab.js";
-import { pausedDomains, secondsUntilGain } from "./observe.js";
-import { isManaged, sleepMs, Vmmsched, type LogLine } from "./vmmsched.js";
+import { secondsUntilGain } from "../observe.js";
+import { pausedDomains } from "./domain-states.js";
+import { isManaged, sleepMs, type LogLine } from "../vmmsched-log.js";
+import { Vmmsched } from "./vmmsched.js";
 
 const guests = ["pv1", "pv2", "pvh1"] as const;
 const stops = Number(process.env.VMMSCHED_LAB_STOPS ?? 50);

@@ -1,16 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isManaged, sleepMs, type LogLine } from "../vmmsched-log.js";
 import type { XenLab } from "./lab.js";
-
-/** One JSON line of vmmsched's log. */
-export interface LogLine {
-  readonly event: string;
-  readonly time: string;
-  readonly domain?: string;
-  readonly reason?: string;
-  readonly left?: number;
-  readonly [fact: string]: unknown;
-}
 
 const log = "/tmp/vmmsched.log";
 const exitCode = "/tmp/vmmsched.exit";
@@ -108,15 +99,4 @@ export class Vmmsched {
     const { stdout } = await this.lab.dom0.run(`cat ${log}`, { mayFail: true });
     await writeFile(join(this.lab.folder, `vmmsched-${String(this.pid)}.log`), stdout);
   }
-}
-
-/** Is the domain of this name managed, by the last word of the log on it? */
-export function isManaged(lines: readonly LogLine[], domain: string): boolean {
-  const about = ["domain-appeared", "domain-attached", "domain-unmanaged", "domain-gone"];
-  const last = lines.findLast((line) => line.domain === domain && about.includes(line.event));
-  return last?.event === "domain-attached";
-}
-
-export function sleepMs(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,0 +1,109 @@
+import { isVmmschedError, messageOf } from "../errors.js";
+import type { GuestKernel, TaskChange } from "../guest-profile.js";
+import type { GuestVa } from "../memory/address.js";
+import type { EditTransaction } from "../memory/edit-transaction.js";
+import type { Clock } from "../clock.js";
+import { holdStates, type TaskColumns } from "../snapshot/task-columns.js";
+import type { ChangeOutcome } from "./cycle.js";
+import type { DomainRegistry } from "./domain-registry.js";
+import type { EditLog } from "./edit-log.js";
+import type { ManagedDomain } from "./managed-domain.js";
+import type { PauseMeter } from "./pause-meter.js";
+
+/** A task that is held, as it was last seen. */
+export interface HeldRecord extends Omit<TaskChange, "kind"> {
+  readonly process: number;
+  readonly name: string;
+}
+
+const heldStates = [holdStates.indexOf("holding"), holdStates.indexOf("held")];
+/** How long it is tried to let tasks go in a domain whose task lists cannot be read any more. */
+const patienceNs = 5e9;
+/** With these there is nothing left that would keep the task parked. */
+const letGo: readonly ChangeOutcome[] = ["committed", "nothing to do", "gone"];
+
+/**
+ * Remembers what is held in each domain, for when its task lists cannot be read any more: before such a kernel is given
+ * up, its tasks are let go one by one, without a scan.
+ */
+export class LostDomains {
+  readonly #held = new WeakMap<ManagedDomain, readonly HeldRecord[]>();
+
+  constructor(
+    private readonly registry: DomainRegistry,
+    private readonly editLog: EditLog,
+    private readonly edit: EditTransaction,
+    private readonly pauses: PauseMeter,
+    private readonly clock: Clock,
+    private readonly pauseBudgetNs: number,
+  ) {}
+
+  /** What is held after a tick, in the domains that could be read. To be called before the edit log is flushed. */
+  remember(columns: TaskColumns, rows: number): void {
+    const edited = this.editLog.committed();
+    const bySlot = new Map<number, HeldRecord[]>();
+    for (let row = 0; row < rows; row++) {
+      const kind = edited.get(row);
+      if (kind === undefined ? !heldStates.includes(columns.hold[row] ?? 0) : kind === "release") continue;
+      const slot = columns.domain[row] ?? -1;
+      const list = bySlot.get(slot) ?? [];
+      bySlot.set(slot, list);
+      list.push({
+        address: (columns.address[row] ?? 0) as GuestVa,
+        id: columns.id[row] ?? 0,
+        startTimeNs: columns.startTimeNs[row] ?? 0,
+        process: columns.process[row] ?? 0,
+        name: columns.names.get(row, "latin1"),
+      });
+    }
+    for (const domain of this.registry.domains)
+      if (domain.managed) this.#held.set(domain, bySlot.get(domain.slot) ?? []);
+  }
+
+  /**
+   * Between two ticks: lets tasks go in the domains that are lost, and gives up those in which nothing is held any more.
+   * One in which something still is when patience ends is given up, too, and told, but for when the scheduler `stops`:
+   * then it has to know.
+   */
+  giveUp(nowNs: number, stops: boolean): void {
+    for (const domain of this.registry.domains) {
+      const { kernel, lost } = domain;
+      if (kernel === undefined || lost === undefined) continue;
+      let reason = lost.reason;
+      const left = (this.#held.get(domain) ?? []).filter((task) => {
+        const outcome = this.#letGo(domain, kernel, task);
+        if (letGo.includes(outcome as ChangeOutcome)) {
+          this.editLog.released(domain, task, outcome);
+          return false;
+        }
+        reason = outcome;
+        return true;
+      });
+      this.#held.set(domain, left);
+      if (left.length > 0 && (stops || nowNs - lost.sinceNs < patienceNs)) continue;
+      if (left.length > 0) this.editLog.leftHeld(domain, left, reason);
+      domain.giveUp(nowNs);
+    }
+  }
+
+  /** What became of it: an outcome, or what was thrown. */
+  #letGo({ domain }: ManagedDomain, kernel: GuestKernel, task: HeldRecord): string {
+    const change: TaskChange = { ...task, kind: "release" };
+    try {
+      const planned = kernel.plan(change, this.edit);
+      if (planned !== "planned") return planned;
+      this.edit.prepareWrites(domain);
+      const sinceNs = this.clock.nowNs();
+      try {
+        using paused = domain.pause();
+        const again = kernel.plan(change, this.edit);
+        return again === "planned" ? this.edit.commit(paused) : again;
+      } finally {
+        this.pauses.record(this.clock.nowNs() - sinceNs, this.pauseBudgetNs);
+      }
+    } catch (error) {
+      if (!isVmmschedError(error)) throw error;
+      return messageOf(error);
+    }
+  }
+}

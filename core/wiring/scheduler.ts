@@ -1,0 +1,74 @@
+// First: the decorators of what follows use it while they are loaded.
+import "reflect-metadata/lite";
+import type { Scheduler } from "../cli/composition.js";
+import { hostClock } from "../clock.js";
+import type { ControlLink } from "../control/control-link.js";
+import { threadFigures } from "../control/memory-figures.js";
+import { ProfileShelf } from "../control/profile-shelf.js";
+import { StrayErrors } from "../control/stray-errors.js";
+import { cycleOptions, policyDeadlineMs } from "../cycle/cycle-options.js";
+import { Cycle } from "../cycle/cycle.js";
+import { DomainRegistry } from "../cycle/domain-registry.js";
+import { SchedulerLoop } from "../cycle/scheduler-loop.js";
+import { schedulerStatus, type SchedulerStatus } from "../cycle/scheduler-status.js";
+import { TickCapture } from "../cycle/tick-capture.js";
+import { createLog } from "../json-log.js";
+import { WorkerPolicies } from "../policies/worker-policies.js";
+import { HostColumns } from "../snapshot/host-columns.js";
+import { compose } from "./container.js";
+import { loadDriver } from "./drivers.js";
+
+/** The scheduler of `run`, not started yet, over a control thread that is being loaded. */
+export async function openScheduler(control: ControlLink, dryRun: boolean): Promise<Scheduler> {
+  const config = await control.configure();
+  const log = createLog(config.log.level);
+  const shared = HostColumns.allocate(config.maxTasks);
+  const options = { ...cycleOptions(config), dryRun };
+  const policies = new WorkerPolicies(shared, policyDeadlineMs(config));
+  const profiles = new ProfileShelf();
+  const strays = new StrayErrors((stack) => profiles.nameIn(stack), log);
+  let registry: DomainRegistry | undefined;
+  let scheduler: (() => SchedulerStatus) | undefined;
+  const capture = new TickCapture(
+    shared,
+    policies,
+    (captured) => control.frame(captured),
+    (why) => control.framesLost(why),
+  );
+  try {
+    const opened = control.open(shared.buffers, {
+      usePolicies: (active) => policies.use(active),
+      useProfiles: (wanted) => profiles.use(wanted),
+      managedDomains: () => registry?.namesByProfile() ?? {},
+      status: () => scheduler && { status: scheduler(), figures: threadFigures() },
+      capture: (on) => (capture.on = on),
+      log: (level, fields, message) => log[level](fields, message),
+    });
+    const [openHypervisor] = await Promise.all([loadDriver(config.driver, config), opened]);
+    const parts = { hypervisor: openHypervisor(), clock: hostClock, log, options, shared, policies };
+    const container = compose({ ...parts, profiles: profiles.profiles });
+    registry = container.resolve(DomainRegistry);
+    profiles.changed = (present) => registry?.setProfiles(present);
+    const loop = container.resolve(SchedulerLoop);
+    const cycle = container.resolve(Cycle);
+    cycle.ticked = (wishes) => capture.take(wishes);
+    const seen = [loop, cycle, registry] as const;
+    scheduler = () => schedulerStatus(...seen);
+    for (const fatal of [control.lost, strays.failed])
+      fatal.catch((error: unknown) => {
+        loop.fail(error);
+      });
+    return {
+      start: () => loop.start(),
+      stop: (mode) => loop.stop(mode),
+      ended: loop.ended
+        .finally(() => control.close())
+        .finally(() => {
+          strays[Symbol.dispose]();
+        }),
+    };
+  } catch (error) {
+    strays[Symbol.dispose]();
+    throw error;
+  }
+}

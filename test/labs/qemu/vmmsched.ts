@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "../command.js";
+import { repository } from "../places.js";
+import { isManaged, sleepMs, type LogLine } from "../vmmsched-log.js";
+import type { QemuLab } from "./lab.js";
+
+const program = join(repository, "dist", "core", "main.js");
+const startTimeoutMs = 120_000;
+const stopTimeoutMs = 60_000;
+let runs = 0;
+
+/** vmmsched running beside the guests, started from a configuration and ended by a signal. */
+export class Vmmsched implements AsyncDisposable {
+  readonly #lines: LogLine[] = [];
+  #rest = "";
+  #errors = "";
+
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** Starts `vmmsched run` and waits until it manages these domains. `policies` is the rest of the configuration. */
+  static async start(lab: QemuLab, policies: string, managed: readonly string[]): Promise<Vmmsched> {
+    const file = join(lab.folder, `vmmsched-${String(++runs)}.yaml`);
+    await writeFile(file, `${configOf(lab)}${policies}`);
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", process.execPath, program, "run", "-c", file]);
+    const vmmsched = new Vmmsched(child);
+    const log = createWriteStream(file.replace(/yaml$/, "log"));
+    child.stdout.on("data", (bytes: Buffer) => {
+      log.write(bytes);
+      vmmsched.#take(bytes.toString());
+    });
+    child.stderr.on("data", (bytes: Buffer) => (vmmsched.#errors += bytes.toString()));
+    try {
+      await vmmsched.waitForLog((lines) => managed.every((name) => isManaged(lines, name)), startTimeoutMs);
+      return vmmsched;
+    } catch (error) {
+      await vmmsched[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get log(): readonly LogLine[] {
+    return this.#lines;
+  }
+
+  /** Waits until the log satisfies `ready`; throws with its end otherwise. */
+  async waitForLog(ready: (lines: readonly LogLine[]) => boolean, timeoutMs = 60_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!ready(this.#lines)) {
+      if (performance.now() > deadline || this.child.exitCode !== null) {
+        const end = this.#lines.slice(-20).map((line) => JSON.stringify(line));
+        throw new Error(
+          `vmmsched did not get there within ${String(timeoutMs)} ms; the end of its log:\n${end.join("\n")}\n${this.#errors}`,
+        );
+      }
+      await sleepMs(50);
+    }
+  }
+
+  /** SIGTERM, then the exit code. */
+  async stop(): Promise<number | null> {
+    const ended = once(this.child, "exit");
+    this.child.kill("SIGTERM");
+    const late = setTimeout(() => this.child.kill("SIGKILL"), stopTimeoutMs);
+    await ended;
+    clearTimeout(late);
+    return this.child.exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await this.stop();
+  }
+
+  #take(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) if (line.startsWith("{")) this.#lines.push(JSON.parse(line) as LogLine);
+  }
+}
+
+/** A configuration that manages all guests of the lab; emulated kernels answer slowly, and so does a busy host. */
+export function configOf(lab: QemuLab): string {
+  return `driver: qemu
+qemu: { directory: ${lab.sockets} }
+runtimeDirectory: ${lab.folder}
+stateDirectory: ${lab.folder}
+intervalMs: 100
+policyDeadlineMs: 100
+pauseBudgetMs: 50
+`;
+}
+
+/** What `vmmsched ps --json` prints: one look a line. */
+export async function ps(lab: QemuLab, ...options: readonly string[]): Promise<readonly unknown[]> {
+  const file = join(lab.folder, "ps.yaml");
+  await writeFile(file, configOf(lab));
+  const printed = await run(process.execPath, [program, "ps", "-c", file, "--json", ...options]);
+  return printed
+    .toString()
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as unknown);
+}

@@ -1,0 +1,21 @@
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+
+/** Runs the lab tests of the folder `here`, files *.lab.js whose name contains `filter`; resolves to the exit code. */
+export function runTests(here: string, filter: string): Promise<number> {
+  const files = readdirSync(here).filter((name) => name.endsWith(".lab.js") && name.includes(filter));
+  if (files.length === 0) throw new Error(`no lab test in ${here} has "${filter}" in its name`);
+  const mocha = join(
+    dirname(createRequire(import.meta.url).resolve("mocha/package.json")),
+    "bin",
+    "mocha.js",
+  );
+  const args = [mocha, "--no-config", "--timeout", "1800000", ...files.map((name) => join(here, name))];
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { stdio: "inherit" });
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+    child.on("close", (code) => resolve(code ?? 1));
+  });
+}
