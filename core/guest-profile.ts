@@ -61,11 +61,15 @@ export type NotNow =
   | "lock held"
   | "kernel mode"
   | "migrating"
+  | "running"
+  | "asleep"
   | "signal pending"
   | "traced or stopped"
   | "wake-up under way"
   | "unreadable"
   | "not ours"
+  | "not by this method"
+  | "queue inconsistent"
   | "nothing to do";
 
 /** A task that the kernel before this one held or was giving back: see {@link GuestKernel.adopt}. */

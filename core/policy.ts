@@ -23,6 +23,8 @@ export interface ProcessSnapshot {
   readonly kernel: boolean;
   /** Never edited (init, System). */
   readonly untouchable: boolean;
+  /** The guest schedules it without listing it: somebody in the guest hides it. */
+  readonly hidden: boolean;
   readonly threads: readonly TaskSnapshot[];
   /** Does any thread run or wait for a CPU? */
   readonly runnable: boolean;

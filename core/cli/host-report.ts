@@ -29,6 +29,8 @@ export interface ProcessReport {
   readonly pid: number;
   readonly name: string;
   readonly kernel: boolean;
+  /** The guest schedules it without listing it. */
+  readonly hidden: boolean;
   /** The most active state of its threads. */
   readonly state: TaskState;
   /** Of all threads that live. */
@@ -47,12 +49,16 @@ export interface ThreadReport {
 }
 
 /** A process, from its threads (leader first; at least one). */
-export function processReport(pid: number, kernel: boolean, threads: readonly ThreadReport[]): ProcessReport {
+export function processReport(
+  { pid, kernel, hidden }: Pick<ProcessReport, "pid" | "kernel" | "hidden">,
+  threads: readonly ThreadReport[],
+): ProcessReport {
   const states = threads.map((thread) => thread.state);
   return {
     pid,
     name: threads[0]?.name ?? "",
     kernel,
+    hidden,
     // taskStates begins with the most active ones.
     state: taskStates.find((state) => states.includes(state)) ?? "unknown",
     cpuTimeNs: threads.reduce((sum, thread) => sum + thread.cpuTimeNs, 0),

@@ -20,12 +20,17 @@ function rowOf(domain: DomainReport, process: ProcessReport): readonly string[] 
   return [
     printable(domain.name),
     String(process.pid),
-    process.kernel ? `[${printable(process.name)}]` : printable(process.name),
+    nameOf(process),
     String(process.threads.length),
     process.state,
     cpuTime(process.cpuTimeNs),
     holdOf(process),
   ];
+}
+
+function nameOf({ name, kernel, hidden }: ProcessReport): string {
+  const shown = kernel ? `[${printable(name)}]` : printable(name);
+  return hidden ? `${shown} (hidden)` : shown;
 }
 
 function remark(domain: DomainReport): string {

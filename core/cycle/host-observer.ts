@@ -56,7 +56,7 @@ function domainReport(domain: ManagedDomain, seen: DomainSnapshot | undefined, r
     ...(domain.managed ? {} : { reason: domain.reason || "its task lists could not be read this time" }),
     races,
     processes: (seen?.processes ?? []).map((process: ProcessSnapshot) =>
-      processReport(process.pid, process.kernel, process.threads.map(threadReport)),
+      processReport(process, process.threads.map(threadReport)),
     ),
   };
 }

@@ -17,7 +17,8 @@ export interface UndoWord {
   readonly after: number;
 }
 
-const capacity = 64;
+/** Words; the longest edits are those of run queues. */
+const capacity = 2048;
 const expectation = 0;
 const write = 1;
 

@@ -86,6 +86,9 @@ class ProcessView implements ProcessSnapshot {
   get untouchable(): boolean {
     return this.#leaderHas(taskFlags.untouchable);
   }
+  get hidden(): boolean {
+    return this.#leaderHas(taskFlags.hidden);
+  }
   get runnable(): boolean {
     return this.threads.some((thread) => thread.state === "running" || thread.state === "queued");
   }

@@ -28,6 +28,8 @@ export const taskFlags = {
   untouchable: 2,
   /** The process's first thread. */
   leader: 4,
+  /** The guest schedules it, but does not list it: somebody in the guest hides it. A process of its own, whatever its id. */
+  hidden: 8,
 } as const;
 
 export const nameBytes = 16;

@@ -8,6 +8,7 @@ export interface ProcessSketch {
   readonly pid?: number;
   readonly kernel?: boolean;
   readonly untouchable?: boolean;
+  readonly hidden?: boolean;
   /** Of every thread; default `sleeping`. */
   readonly state?: TaskState;
   /** Of every thread; default `none`. */
@@ -106,6 +107,7 @@ function processOf(
     name: sketch.name,
     kernel: sketch.kernel ?? false,
     untouchable: sketch.untouchable ?? false,
+    hidden: sketch.hidden ?? false,
     threads,
     runnable: state === "running" || state === "queued",
     cpuTimeDeltaNs,

@@ -9,6 +9,7 @@ import {
 import { capabilities, obstacle } from "./capabilities.js";
 import { checkLayout, type Checked } from "./checks.js";
 import { readCpus, requireSymbol, type LinuxFacts } from "./facts.js";
+import { chooseHold, type LinuxOptions } from "./choose-hold.js";
 import { findings } from "./findings.js";
 import type { Symbols } from "./kallsyms.js";
 import { kernelRoots, readKernelImage, type KernelRoot } from "./kernel-image.js";
@@ -26,6 +27,7 @@ import type { WakeUp } from "./wake-up.js";
 /** What one look into a domain goes by. */
 interface Search {
   readonly domain: Domain;
+  readonly options: LinuxOptions;
   /** Layout files by their path. */
   readonly layouts: ReadonlyMap<string, unknown>;
   readonly known: KnownKernels;
@@ -40,11 +42,11 @@ const sharedKernels = new KnownKernels();
  */
 export async function attach(
   domain: Domain,
-  _options?: unknown,
+  options: LinuxOptions = {},
   layouts: ReadonlyMap<string, unknown> = new Map(),
   known: KnownKernels = sharedKernels,
 ): Promise<GuestKernel | undefined> {
-  const search: Search = { domain, layouts, known };
+  const search: Search = { domain, options, layouts, known };
   for (const root of kernelRoots(domain.vcpus())) {
     const found = await recognise(search, root, "that a vCPU's page table maps");
     if (found !== undefined) return assemble(search, found);
@@ -96,7 +98,7 @@ function evidenceOf({ symbolSource, memberSource }: KnownKernel, how: string): s
   return `${sources} in the kernel image ${how}`;
 }
 
-function assemble({ domain, known }: Search, { root, kernel, evidence }: FoundKernel): GuestKernel {
+function assemble({ domain, options, known }: Search, { root, kernel, evidence }: FoundKernel): GuestKernel {
   const { symbols, layout, members } = kernel;
   const space = permanentSpace(domain, root, symbols);
   requireRunning(space, kernel);
@@ -105,6 +107,8 @@ function assemble({ domain, known }: Search, { root, kernel, evidence }: FoundKe
     space,
     symbols,
     layout,
+    spacing: kernel.spacing,
+    runQueue: kernel.runQueue,
     cpus: readCpus(space, symbols, kernel.apicIdBytes),
     initTask: requireSymbol(symbols, "init_task"),
   };
@@ -112,6 +116,7 @@ function assemble({ domain, known }: Search, { root, kernel, evidence }: FoundKe
   requireProved(members, checked);
   const chosen = wakeUpOrReason(domain, facts);
   const wakeUp = obstacle({ domain, facts, members, checked, wakeUp: chosen }) ?? chosen;
+  const method = chooseHold(domain, facts, kernel.psi, options);
   if (kernel.buildId !== "" && known.recognise(domain, root) === undefined) known.add(kernel);
   const description = {
     os: "linux",
@@ -122,10 +127,11 @@ function assemble({ domain, known }: Search, { root, kernel, evidence }: FoundKe
       space.paging.name,
       vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext",
     ],
-    capabilities: capabilities(wakeUp),
+    capabilities: capabilities(wakeUp, method),
   };
   return new LinuxKernel(description, facts, {
     wakeUp: typeof wakeUp === "string" ? undefined : wakeUp,
+    method: typeof method === "string" ? undefined : method,
     findings: () => findings(facts, kernel, checked, vmcoreinfo?.has("SYMBOL(_stext)") === true),
   });
 }

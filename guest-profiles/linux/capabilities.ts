@@ -1,6 +1,7 @@
 import type { Capability, Domain, GuestDescription } from "vmmsched/plugin-api";
 import type { Checked } from "./checks.js";
 import type { LinuxFacts } from "./facts.js";
+import type { HoldMethod } from "./hold-method.js";
 import { lacking, type ProbedMember, type Purpose } from "./layout.js";
 import type { WakeUp } from "./wake-up.js";
 
@@ -29,13 +30,17 @@ export function obstacle({ domain, facts, members, checked, wakeUp }: HoldingFac
   return undefined;
 }
 
-export function capabilities(wakeUp: WakeUp | string): GuestDescription["capabilities"] {
+/** `wakeUp`, `method`: or why there is none. */
+export function capabilities(
+  wakeUp: WakeUp | string,
+  method: HoldMethod | string,
+): GuestDescription["capabilities"] {
   const can = (how: string): Capability => ({ can: true, how });
   const cannot = (why: string): Capability => ({ can: false, why });
-  const holds = typeof wakeUp !== "string";
+  const hold = typeof wakeUp === "string" ? wakeUp : method;
   return {
-    hold: holds ? can("the freezer trap (JOBCTL_TRAP_FREEZE)") : cannot(wakeUp),
-    release: holds ? can(wakeUp.how) : cannot(wakeUp),
+    hold: typeof hold === "string" ? cannot(hold) : can(hold.how),
+    release: typeof wakeUp === "string" ? cannot(wakeUp) : can(wakeUp.how),
     priority: cannot("this version reads priorities and does not change them"),
   };
 }

@@ -9,10 +9,22 @@ export const PF_KTHREAD = 0x200000;
 export const TASK_INTERRUPTIBLE = 0x1;
 export const TASK_UNINTERRUPTIBLE = 0x2;
 export const TASK_STOPPED_OR_TRACED = 0x4 | 0x8;
+export const TASK_WAKEKILL = 0x100;
 export const TASK_NOLOAD = 0x400;
+/**
+ * State of a task that we took off its queue: asleep, not counted as load and no hung task; wake_up_process() and a
+ * fatal signal wake it.
+ */
+export const TASK_TAKEN_OFF = TASK_UNINTERRUPTIBLE | TASK_WAKEKILL | TASK_NOLOAD;
+
+/** kernel/sched/sched.h: task_struct.on_rq. */
+export const TASK_ON_RQ_QUEUED = 1;
 
 /** arch/x86/include/asm/thread_info.h. */
 export const TIF_SIGPENDING = 1 << 2;
+export const TIF_NEED_RESCHED = 1 << 3;
+/** TIF_SIGPENDING, TIF_UPROBE, TIF_PATCH_PENDING, TIF_NOTIFY_SIGNAL: work that may sleep on the way to user mode. */
+export const TIF_SLEEPING_WORK = TIF_SIGPENDING | (1 << 12) | (1 << 13) | (1 << 17);
 
 /** include/linux/sched/jobctl.h: bit 23, the cgroup freezer's trap. */
 export const JOBCTL_TRAP_FREEZE = 1 << 23;
@@ -32,3 +44,4 @@ export const CSD_TYPE_IRQ_WORK = 0x20;
 
 /** arch/x86/include/asm/irq_vectors.h. */
 export const CALL_FUNCTION_SINGLE_VECTOR = 0xfb;
+export const RESCHEDULE_VECTOR = 0xfd;

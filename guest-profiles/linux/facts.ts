@@ -1,6 +1,8 @@
 import { isKernelObject, VmmschedError, type AddressSpace, type GuestVa } from "vmmsched/plugin-api";
 import type { Symbols } from "./kallsyms.js";
 import type { LinuxLayout } from "./layout.js";
+import type { RunQueueLayout } from "./run-queue/layout.js";
+import { runQueueSymbols } from "./run-queue/symbols.js";
 
 /** Symbols looked up in every guest; the optional ones decide what can be done in it. */
 export const wantedSymbols = [
@@ -25,6 +27,7 @@ export const wantedSymbols = [
   "xen_fifo_events",
   "event_array",
   "HYPERVISOR_shared_info",
+  ...runQueueSymbols,
 ] as const;
 export type SymbolName = (typeof wantedSymbols)[number];
 
@@ -40,7 +43,11 @@ export interface GuestCpu {
 export interface LinuxFacts {
   readonly space: AddressSpace;
   readonly symbols: Symbols;
+  /** Bytes from each symbol to the next one, where that is known. */
+  readonly spacing: ReadonlyMap<string, number>;
   readonly layout: LinuxLayout;
+  /** In words what of its run queues is not known here: then they are not touched. */
+  readonly runQueue: RunQueueLayout | string;
   readonly cpus: readonly GuestCpu[];
   readonly initTask: GuestVa;
 }

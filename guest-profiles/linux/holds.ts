@@ -1,12 +1,16 @@
 import { holdStates, type GuestVa, type HoldState } from "vmmsched/plugin-api";
 import { JOBCTL_TRAP_FREEZE } from "./constants.js";
 import type { LinuxFacts } from "./facts.js";
+import type { HoldMethodName } from "./hold-method.js";
+import { isOffQueue, isTakenOff } from "./taken-off.js";
 import type { WakeUp } from "./wake-up.js";
 
 /** What we last tried with one task. A hypothesis: every scan checks it against the guest. */
 export interface Hold {
   readonly id: number;
   readonly startTimeNs: number;
+  /** How it was held; it is released accordingly, whatever the profile's options say by then. */
+  method: HoldMethodName;
   phase: "holding" | "releasing";
   /** A wake-up entry has been staged in its stack. */
   entry: boolean;
@@ -33,14 +37,25 @@ export class Holds {
     return hold?.id === id && hold.startTimeNs === startTimeNs ? hold : undefined;
   }
 
-  /** Notes that a change of `task` has been staged; whether the guest took it, the next scan will see. */
-  note(task: GuestVa, id: number, startTimeNs: number, phase: Hold["phase"], entry: boolean): void {
+  /** Notes that a hold of `task` has been staged; whether the guest took it, the next scan will see. */
+  note(task: GuestVa, id: number, startTimeNs: number, method: HoldMethodName): void {
     const hold = this.get(task, id, startTimeNs);
-    if (hold === undefined) this.#byTask.set(task, { id, startTimeNs, phase, entry, seen: this.#scan });
+    if (hold === undefined) this.#set(task, { id, startTimeNs, method, phase: "holding", entry: false });
     else {
-      hold.phase = phase;
-      hold.entry = entry;
+      hold.method = method;
+      hold.phase = "holding";
+      hold.entry = false;
     }
+  }
+
+  /** Takes over a hold of the kernel before this one. How it was held stands in the guest. */
+  adopt(task: GuestVa, id: number, startTimeNs: number, phase: Hold["phase"]): void {
+    const method = isTakenOff(this.facts, task) ? "deschedule" : "trap";
+    this.#set(task, { id, startTimeNs, method, phase, entry: phase === "releasing" });
+  }
+
+  #set(task: GuestVa, hold: Omit<Hold, "seen">): void {
+    this.#byTask.set(task, { ...hold, seen: this.#scan });
   }
 
   beginScan(): void {
@@ -68,6 +83,7 @@ export class Holds {
     const { space, layout } = this.facts;
     const at = layout.task;
     if (space.u32(task, at.exitState) !== 0) return "none";
+    if (hold.method !== "trap") return this.#stateOfTakenOff(task, hold);
     const parked = space.u32(task, at.onRq) === 0 && space.u32(task, at.onCpu) === 0;
     if ((space.u32(task, at.jobctl) & JOBCTL_TRAP_FREEZE) !== 0) {
       hold.phase = "holding";
@@ -78,5 +94,12 @@ export class Holds {
     if (hold.entry && this.wakeUp.pending(task)) return "releasing";
     const frozen = (space.u32(task, layout.frozen.word) & layout.frozen.mask) !== 0;
     return frozen && parked ? "releasing" : "none";
+  }
+
+  /** A task that is held by its state alone: whoever wakes it in the guest lets it go. */
+  #stateOfTakenOff(task: GuestVa, hold: Hold): HoldState {
+    if (!isTakenOff(this.facts, task)) return "none";
+    if (hold.phase === "releasing") return "releasing";
+    return isOffQueue(this.facts, task) ? "held" : "holding";
   }
 }

@@ -1,4 +1,5 @@
 import type { GuestProfile } from "vmmsched/plugin-api";
 import { attach } from "./attach.js";
+import type { LinuxOptions } from "./choose-hold.js";
 
-export default { attach } satisfies GuestProfile;
+export default { attach } satisfies GuestProfile<LinuxOptions>;

@@ -2,6 +2,8 @@ import { AddressSpace, isVmmschedError, type Domain } from "vmmsched/plugin-api"
 import type { KernelRoot } from "./kernel-image.js";
 import type { Symbols } from "./kallsyms.js";
 import type { ProbedLayout } from "./layout.js";
+import type { RunQueueLayout } from "./run-queue/layout.js";
+import type { PsiLayout } from "./run-queue/psi.js";
 import { readVmcoreinfo } from "./vmcoreinfo.js";
 
 /** What is the same in every guest that runs this build at these addresses. */
@@ -11,6 +13,12 @@ export interface KnownKernel extends ProbedLayout {
   /** Where symbols and members were read, in words: `kallsyms`, `BTF`, or the path of a layout file. */
   readonly symbolSource: string;
   readonly memberSource: string;
+  /** Bytes from each symbol to the next one, where that is known. */
+  readonly spacing: ReadonlyMap<string, number>;
+  /** In words what of them is not known here. */
+  readonly runQueue: RunQueueLayout | string;
+  /** Undefined: a kernel without it. */
+  readonly psi: PsiLayout | string | undefined;
   /** Value of SYSTEM_RUNNING. */
   readonly systemRunning: number;
   /** Offset of the release string in init_uts_ns. */

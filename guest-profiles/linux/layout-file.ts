@@ -24,6 +24,8 @@ export interface LayoutFile {
   readonly apicIdBytes?: number;
 }
 
+const inNoFile = "layout files do not have them";
+
 /** The kernel in `image` by the layout of its build id, if there is one. */
 export function kernelByLayout(
   image: KernelImage,
@@ -54,7 +56,10 @@ function kernelAt(text: GuestVa, layout: LayoutFile, path: string): KnownKernel 
     symbols: new Map(symbols),
     symbolSource: path,
     memberSource: path,
+    spacing: new Map(),
     ...resolveLayout({ member }),
+    runQueue: inNoFile,
+    psi: inNoFile,
     systemRunning,
     release: (member("uts_namespace", "name.release")?.bitOffset ?? 0) / 8,
     wallClock: (member("timekeeper", "xtime_sec")?.bitOffset ?? Number.NaN) / 8,

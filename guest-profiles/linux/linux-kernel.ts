@@ -1,5 +1,6 @@
 import {
   isVmmschedError,
+  taskFlags,
   type EditTransaction,
   type GuestDescription,
   type GuestFindings,
@@ -11,7 +12,10 @@ import {
   type TaskChange,
 } from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
-import { planHold, planRelease, type FreezerTrap } from "./freezer-trap.js";
+import { freezerTrap } from "./freezer-trap.js";
+import { HiddenTasks } from "./hidden-tasks.js";
+import type { HoldMethod } from "./hold-method.js";
+import { planHold, planRelease, type HoldTools } from "./hold.js";
 import { Holds } from "./holds.js";
 import { readTask } from "./task.js";
 import { forEachTask } from "./task-list.js";
@@ -24,14 +28,22 @@ const scanTries = 5;
 export interface LinuxMeans {
   /** How tasks are woken; undefined where nothing can be held. */
   readonly wakeUp: WakeUp | undefined;
+  /** How tasks are held; undefined where the way that is asked for does not work in this kernel. */
+  readonly method: HoldMethod | undefined;
   readonly findings: () => GuestFindings;
 }
 
 /** A running Linux kernel. */
 export class LinuxKernel implements GuestKernel {
-  readonly #trap: FreezerTrap | undefined;
+  readonly #holds: Holds | undefined;
+  readonly #tools: HoldTools | undefined;
+  readonly #hidden: HiddenTasks;
+  readonly #isListed: (task: GuestVa) => boolean;
+  readonly #visitHidden: (task: GuestVa) => void;
   readonly #visit: (task: GuestVa, leader: boolean) => void;
   #into: SnapshotBuilder | undefined;
+  #firstRow = 0;
+  #listedRows = 0;
   #restarts = 0;
 
   constructor(
@@ -39,10 +51,29 @@ export class LinuxKernel implements GuestKernel {
     private readonly facts: LinuxFacts,
     private readonly means: LinuxMeans,
   ) {
-    const { wakeUp } = means;
-    this.#trap = wakeUp && { facts, holds: new Holds(facts, wakeUp), wakeUp };
+    const { wakeUp, method } = means;
+    this.#hidden = new HiddenTasks(facts);
+    this.#holds = wakeUp && new Holds(facts, wakeUp);
+    this.#tools = wakeUp &&
+      this.#holds && {
+        facts,
+        holds: this.#holds,
+        wakeUp,
+        hidden: this.#hidden,
+        method,
+        trap: freezerTrap(facts),
+      };
     this.#visit = (task, leader) => {
       this.#addTask(task, leader);
+    };
+    this.#isListed = (task) => {
+      const rows = this.#into?.columns.address.subarray(this.#firstRow, this.#listedRows);
+      return rows?.includes(task) === true;
+    };
+    this.#visitHidden = (task) => {
+      const row = this.#addTask(task, true);
+      const flags = this.#into?.columns.flags;
+      if (flags !== undefined) flags[row] = (flags[row] ?? 0) | taskFlags.hidden;
     };
   }
 
@@ -53,12 +84,15 @@ export class LinuxKernel implements GuestKernel {
 
   scan(into: SnapshotBuilder): void {
     this.#into = into;
+    this.#firstRow = into.rows;
     for (let attempt = 1; ; attempt++) {
       this.facts.space.flush();
-      this.#trap?.holds.beginScan();
+      this.#holds?.beginScan();
       try {
         forEachTask(this.facts, this.#visit);
-        this.#trap?.holds.endScan();
+        this.#listedRows = into.rows;
+        this.#hidden.look(this.#isListed, this.#visitHidden);
+        this.#holds?.endScan();
         return;
       } catch (error) {
         if (attempt === scanTries || isVmmschedError(error, "ERR_SNAPSHOT_FULL")) throw error;
@@ -71,8 +105,7 @@ export class LinuxKernel implements GuestKernel {
   /** A trap in guest memory may be the guest's own freezer's: what is ours, only the kernel before this one knew. */
   adopt(held: readonly HeldTask[]): void {
     for (const { address, id, startTimeNs, hold } of held) {
-      const releasing = hold === "releasing";
-      this.#trap?.holds.note(address, id, startTimeNs, releasing ? "releasing" : "holding", releasing);
+      this.#holds?.adopt(address, id, startTimeNs, hold === "releasing" ? "releasing" : "holding");
     }
   }
 
@@ -81,13 +114,13 @@ export class LinuxKernel implements GuestKernel {
   }
 
   plan(change: TaskChange, edit: EditTransaction): "planned" | NotNow {
-    if (this.#trap === undefined) return "untouchable";
+    if (this.#tools === undefined) return "untouchable";
     this.facts.space.flush();
     edit.begin(this.facts.space);
     try {
       return change.kind === "hold"
-        ? planHold(this.#trap, change, edit)
-        : planRelease(this.#trap, change, edit);
+        ? planHold(this.#tools, change, edit)
+        : planRelease(this.#tools, change, edit);
     } catch (error) {
       if (
         isVmmschedError(error, "ERR_GUEST_PAGE_NOT_PRESENT") ||
@@ -102,12 +135,14 @@ export class LinuxKernel implements GuestKernel {
     this.#into = undefined;
   }
 
-  #addTask(task: GuestVa, leader: boolean): void {
-    if (this.#into === undefined) return;
+  /** Returns the row. */
+  #addTask(task: GuestVa, leader: boolean): number {
+    if (this.#into === undefined) return 0;
     const { columns } = this.#into;
     const row = this.#into.addTask();
     readTask(this.facts, task, leader, columns, row);
-    const holds = this.#trap?.holds;
-    columns.hold[row] = holds?.observe(task, columns.id[row] ?? 0, columns.startTimeNs[row] ?? 0) ?? 0;
+    const [id, startTimeNs] = [columns.id[row] ?? 0, columns.startTimeNs[row] ?? 0];
+    columns.hold[row] = this.#holds?.observe(task, id, startTimeNs) ?? 0;
+    return row;
   }
 }

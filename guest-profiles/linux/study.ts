@@ -6,6 +6,8 @@ import type { KernelImage } from "./kernel-image.js";
 import type { KnownKernel } from "./known-kernels.js";
 import { kernelByLayout } from "./layout-file.js";
 import { resolveLayout } from "./layout.js";
+import { resolveRunQueueLayout } from "./run-queue/layout.js";
+import { resolvePsiLayout } from "./run-queue/psi.js";
 import { readVmcoreinfo } from "./vmcoreinfo.js";
 
 const apicIds = "x86_cpu_to_apicid";
@@ -38,7 +40,10 @@ async function studyTables(image: KernelImage): Promise<KnownKernel> {
     symbols,
     symbolSource: "kallsyms",
     memberSource: "BTF",
+    spacing: found.spacing,
     ...resolveLayout(btf),
+    runQueue: resolveRunQueueLayout(btf),
+    psi: resolvePsiLayout(btf),
     systemRunning: btf.enumerator("system_states", "SYSTEM_RUNNING") ?? 0,
     release: (btf.member("uts_namespace", "name.release")?.bitOffset ?? 0) / 8,
     wallClock: (btf.member("timekeeper", "xtime_sec")?.bitOffset ?? Number.NaN) / 8,

@@ -14,6 +14,7 @@ import { cfsRq, mm, perCpu, rq, sighand, signal, task } from "./offsets.js";
 import { PageAllocator } from "./page-allocator.js";
 import { PageTables } from "./page-tables.js";
 import type { Random } from "./random.js";
+import { newCgroups, pressureBytes } from "./psi.js";
 import { RbTree } from "./rbtree.js";
 import { startThreads } from "./rest-init.js";
 import { Slab } from "./slab.js";
@@ -127,6 +128,7 @@ function newKernel(
       sighand: slab(sighand.size),
       mm: slab(mm.size),
     },
+    cgroups: newCgroups(memory, image, parts.allocator),
     freeStacks: [],
     cpus: [],
     threads: new Map<number, Thread>(),
@@ -149,7 +151,7 @@ function enableEventChannels({ memory, image, allocator }: Kernel): void {
 /** Per-CPU area, run queue and idle task of a CPU. */
 function bringUpCpu(kernel: Kernel, id: number, options: LinuxOptions): void {
   const { memory, image, allocator, lists } = kernel;
-  const pages = Math.ceil(debian61.perCpuBytes / pageBytes);
+  const pages = Math.ceil((debian61.perCpuBytes + pressureBytes) / pageBytes);
   const area = memory.pageAddress(allocator.contiguous(pages));
   memory.zero(area, pages * pageBytes);
   const apicId = options.pv ? id : 2 * id;

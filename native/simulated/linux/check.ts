@@ -2,6 +2,7 @@ import { TASK_DEAD, TASK_ON_RQ_QUEUED } from "./constants.js";
 import { entityBefore, entityOfNode } from "./fair.js";
 import type { Cpu, Kernel } from "./kernel.js";
 import { cfsRq, entity, rq, task } from "./offsets.js";
+import { checkPressure } from "./psi.js";
 import { Oops } from "./oops.js";
 
 /**
@@ -32,6 +33,8 @@ export function checkRunQueue(kernel: Kernel, cpu: Cpu): void {
     if (count !== entities.length)
       warn(kernel, cpu, `${name} is ${String(count)}, but ${String(entities.length)} tasks are queued`);
   }
+  const pressure = checkPressure(kernel, cpu);
+  if (pressure !== undefined) warn(kernel, cpu, pressure);
   const load = memory.s64(cpu.cfs, cfsRq.weight);
   if (load !== weight)
     warn(kernel, cpu, `cfs_rq->load.weight is ${String(load)}, but its tasks weigh ${String(weight)}`);

@@ -133,6 +133,8 @@ function writeTask(kernel: Kernel, thread: Thread, args: CloneArgs): void {
     task.sched_class,
     image.address(args.kind === "idle" ? "idle_sched_class" : "fair_sched_class"),
   );
+  memory.w64(va, task.cgroups, thread.kernel ? kernel.cgroups.root : kernel.cgroups.user);
+  memory.w32(va, task.numa_preferred_nid, -1);
   memory.w64(va, task.mm, process.mm);
   memory.w64(va, task.active_mm, process.mm);
   memory.w32(va, task.pid, thread.pid);

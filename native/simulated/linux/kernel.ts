@@ -58,6 +58,8 @@ export interface Kernel {
   readonly allocator: PageAllocator;
   readonly tables: PageTables;
   readonly slabs: { readonly task: Slab; readonly signal: Slab; readonly sighand: Slab; readonly mm: Slab };
+  /** css_sets of kernel threads, and of all processes. */
+  readonly cgroups: { readonly root: number; readonly user: number };
   readonly vmallocBase: number;
   readonly freeStacks: number[];
   readonly cpus: Cpu[];

@@ -2,6 +2,8 @@ import { TASK_ON_RQ_MIGRATING, TASK_ON_RQ_QUEUED } from "./constants.js";
 import { dequeue, enqueue, entityOfNode } from "./fair.js";
 import type { Cpu, Kernel } from "./kernel.js";
 import { cfsRq, rq, task } from "./offsets.js";
+import { psiDequeue, psiEnqueue } from "./psi.js";
+import { schedInfoDequeue, schedInfoEnqueue } from "./sched-info.js";
 
 /** The first queued task of `from` that may run elsewhere, or 0. */
 export function movable(kernel: Kernel, from: Cpu): number {
@@ -14,6 +16,8 @@ export function movable(kernel: Kernel, from: Cpu): number {
 
 /** detach_task: while it moves, it is on no queue and its on_rq says so. */
 export function detachTask(kernel: Kernel, from: Cpu, va: number): void {
+  schedInfoDequeue(kernel, from, va);
+  psiDequeue(kernel, from, va);
   dequeue(kernel, from, va, "migrate");
   kernel.memory.w32(va, task.on_rq, TASK_ON_RQ_MIGRATING);
 }
@@ -21,6 +25,8 @@ export function detachTask(kernel: Kernel, from: Cpu, va: number): void {
 /** attach_task. */
 export function attachTask(kernel: Kernel, to: Cpu, va: number): void {
   kernel.memory.w32(va, task.cpu, to.id);
+  schedInfoEnqueue(kernel, to, va);
+  psiEnqueue(kernel, to, va);
   enqueue(kernel, to, va, "migrated");
   kernel.memory.w32(va, task.on_rq, TASK_ON_RQ_QUEUED);
 }

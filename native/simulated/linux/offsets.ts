@@ -45,6 +45,11 @@ export const task = {
   thread_node: inTask("thread_node"),
   utime: inTask("utime"),
   stime: inTask("stime"),
+  cgroups: inTask("cgroups"),
+  psi_flags: inTask("psi_flags"),
+  numa_preferred_nid: inTask("numa_preferred_nid"),
+  run_delay: inTask("sched_info.run_delay"),
+  last_queued: inTask("sched_info.last_queued"),
   nvcsw: inTask("nvcsw"),
   nivcsw: inTask("nivcsw"),
   start_time: inTask("start_time"),
@@ -96,6 +101,34 @@ export const rq = {
   cpu: inRq("cpu"),
   online: inRq("online"),
   cfs_tasks: inRq("cfs_tasks"),
+  run_delay: inRq("rq_sched_info.run_delay"),
+} as const;
+
+export const psiGroup = {
+  size: sizeOf("psi_group"),
+  parent: offsetOf("psi_group", "parent"),
+  enabled: offsetOf("psi_group", "enabled"),
+  pcpu: offsetOf("psi_group", "pcpu"),
+} as const;
+
+export const psiGroupCpu = {
+  size: sizeOf("psi_group_cpu"),
+  seq: offsetOf("psi_group_cpu", "seq"),
+  tasks: offsetOf("psi_group_cpu", "tasks"),
+  state_mask: offsetOf("psi_group_cpu", "state_mask"),
+  times: offsetOf("psi_group_cpu", "times"),
+  state_start: offsetOf("psi_group_cpu", "state_start"),
+} as const;
+
+/** From a css_set to the pressure group of its cgroup. */
+export const cgroup = {
+  dfl_cgrp: offsetOf("css_set", "dfl_cgrp"),
+  kn: offsetOf("cgroup", "kn"),
+  psi: offsetOf("cgroup", "psi"),
+  id: offsetOf("kernfs_node", "id"),
+  cssSetSize: sizeOf("css_set"),
+  size: sizeOf("cgroup"),
+  nodeSize: sizeOf("kernfs_node"),
 } as const;
 
 export const signal = {

@@ -15,6 +15,8 @@ import { dequeue, enqueue, pickNext, preemptsOnWakeup, putPrev, reschedCurr, upd
 import { current, currentTask, threadAt, type Cpu, type Kernel } from "./kernel.js";
 import { entity, cfsRq, rq, task } from "./offsets.js";
 import { Oops } from "./oops.js";
+import { psiEnqueue, psiTaskSwitch } from "./psi.js";
+import { schedInfoDequeue, schedInfoEnqueue, schedInfoSwitch } from "./sched-info.js";
 import { leaveStack } from "./stack.js";
 import { pullTask } from "./load-balance.js";
 import type { Thread } from "./thread.js";
@@ -31,6 +33,7 @@ export function schedule(kernel: Kernel, cpu: Cpu): void {
       memory.w32(prev.va, task.state, TASK_RUNNING);
     } else {
       memory.w32(prev.va, task.on_rq, 0);
+      schedInfoDequeue(kernel, cpu, prev.va);
       dequeue(kernel, cpu, prev.va, "sleep");
     }
   }
@@ -60,6 +63,8 @@ function checkStackEnd(kernel: Kernel, prev: Thread): void {
 function switchTo(kernel: Kernel, cpu: Cpu, prev: Thread, next: Thread): void {
   if (prev === next) return;
   const { memory } = kernel;
+  psiTaskSwitch(kernel, cpu, prev.va, next.va);
+  schedInfoSwitch(kernel, cpu, prev, next);
   leaveStack(kernel, prev);
   memory.w64(cpu.rq, rq.curr, next.va);
   memory.w64(cpu.area, currentTask, next.va);
@@ -102,6 +107,8 @@ export function activate(kernel: Kernel, cpu: Cpu, va: number): void {
   const from = kernel.cpus[memory.u32(va, task.cpu)];
   if (from === undefined) throw new Oops("BUG: unable to handle page fault: task_cpu is no CPU");
   if (from !== cpu) moveTo(kernel, va, from, cpu);
+  schedInfoEnqueue(kernel, cpu, va);
+  psiEnqueue(kernel, cpu, va);
   enqueue(kernel, cpu, va, "wakeup");
   memory.w32(va, task.on_rq, 1);
 }
@@ -141,6 +148,8 @@ export function wakeUpNewTask(kernel: Kernel, waker: Cpu, va: number): void {
   memory.w32(va, task.cpu, cpu.id);
   memory.w32(va, task.state, TASK_RUNNING);
   updateCurr(kernel, cpu);
+  schedInfoEnqueue(kernel, cpu, va);
+  psiEnqueue(kernel, cpu, va);
   enqueue(kernel, cpu, va, "new");
   memory.w32(va, task.on_rq, 1);
   checkPreempt(kernel, waker, cpu, va);

@@ -50,6 +50,8 @@ const functions = [
   "pci_mmcfg_e7520",
 ] as const;
 
+/** Return addresses lie up to this far behind the start of one of them. */
+const knownFunctionBytes = 2304;
 const pageAligned = 4096;
 
 /** A variable with its section, size and alignment. */
@@ -92,6 +94,9 @@ const writable: readonly Variable[] = [
   { name: "xen_fifo_events", type: "D", size: 1 },
   { name: "event_array", type: "d", size: 8 * 128 },
   { name: "HYPERVISOR_shared_info", type: "D", size: 8 },
+  { name: "psi_system", type: "D", size: sizeOf("psi_group") },
+  { name: "psi_disabled", type: "D", size: 16 },
+  { name: "psi_cgroups_enabled", type: "D", size: 16 },
 ];
 const zeroed: readonly Variable[] = [
   { name: "vmcoreinfo_size", type: "B", size: 8 },
@@ -105,11 +110,12 @@ export function kernelSymbols(text: number, random: Random): { symbols: KernelSy
     { name: "_stext", type: "T", value: text },
   ];
   const names = [...functions.map((name) => ["T", name] as const), ...familyNames("T"), ...familyNames("t")];
+  const isKnown = new Set<string>(functions);
   let at = text + 0x1000;
   for (const index of random.shuffle(Int32Array.from(names, (_, i) => i))) {
     const [type, name] = names[index] ?? ["t", ""];
     symbols.push({ name, type, value: at });
-    at += 16 * (2 + random.below(16));
+    at += isKnown.has(name) ? knownFunctionBytes : 16 * (2 + random.below(16));
   }
   if (at > text + sections.rodata)
     throw new RangeError("the simulated kernel's functions do not fit its text");

@@ -24,9 +24,9 @@ const pv1: DomainReport = {
   managed: true,
   races: 0,
   processes: [
-    processReport(1, false, [thread(1, "init")]),
-    processReport(2, true, [thread(2, "kthreadd", { cpuTimeNs: 0 })]),
-    processReport(73, false, [
+    processReport({ pid: 1, kernel: false, hidden: false }, [thread(1, "init")]),
+    processReport({ pid: 2, kernel: true, hidden: false }, [thread(2, "kthreadd", { cpuTimeNs: 0 })]),
+    processReport({ pid: 73, kernel: false, hidden: true }, [
       thread(73, "burn-\u001b]0;x\u0007", { hold: "held", cpuTimeNs: 3723e9 }),
       thread(74, "worker", { state: "running" }),
     ]),
@@ -68,10 +68,10 @@ describe("vmmsched ps", () => {
     assert.equal(
       stdout,
       [
-        "DOMAIN  PID  NAME               THREADS  STATE     CPU-TIME  HOLD",
-        "pv1       1  init                     1  sleeping      0.25  -",
-        "pv1       2  [kthreadd]               1  sleeping      0.00  -",
-        "pv1      73  burn-\\x1b]0;x\\x07        2  running    1:02:03  held 1",
+        "DOMAIN  PID  NAME                        THREADS  STATE     CPU-TIME  HOLD",
+        "pv1       1  init                              1  sleeping      0.25  -",
+        "pv1       2  [kthreadd]                        1  sleeping      0.00  -",
+        "pv1      73  burn-\\x1b]0;x\\x07 (hidden)        2  running    1:02:03  held 1",
         "bsd (domain 2, hvm) is unmanaged: no guest profile recognises its operating system",
         "",
       ].join("\n"),

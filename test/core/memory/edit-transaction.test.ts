@@ -107,7 +107,7 @@ describe("an edit transaction", () => {
     edit.begin(space);
     assert.throws(
       () => {
-        for (let i = 0; i <= 64; i++) edit.expect32(va, 0, old);
+        for (let i = 0; i <= 2048; i++) edit.expect32(va, 0, old);
       },
       (error) => isVmmschedError(error, "ERR_TRANSACTION_STATE"),
     );

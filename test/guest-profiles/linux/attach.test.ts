@@ -27,7 +27,7 @@ const guests: readonly DomainSpec[] = [
 ];
 
 async function attached(view: GuestView): Promise<GuestKernel> {
-  const kernel = await linux.attach(view.domain);
+  const kernel = await linux.attach(view.domain, {});
   assert.ok(kernel !== undefined);
   return kernel;
 }
@@ -96,7 +96,7 @@ describe("the Linux profile", () => {
     const host = createSimulatedHost({ domains: [{ name: "odd", kind: "pvh", os: "odd" }] });
     using hypervisor = new SimulatedHypervisor(host);
     using domain = hypervisor.open(host.idOf("odd"));
-    assert.equal(await linux.attach(domain), undefined);
+    assert.equal(await linux.attach(domain, {}), undefined);
   });
 });
 
