@@ -55,7 +55,7 @@ export default defineConfig(
     },
   },
   {
-    files: ["core/memory/**", "core/cycle/reconcile*"],
+    files: ["core/memory/**", "core/cycle/edit-phase*", "core/cycle/reconcile*"],
     rules: { "no-restricted-syntax": ["error", uninjected, awaiting] },
   },
   room("core", [1, 2, 3], {

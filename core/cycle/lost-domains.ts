@@ -1,14 +1,11 @@
-import { isVmmschedError, messageOf } from "../errors.js";
-import type { GuestKernel, TaskChange } from "../guest-profile.js";
+import type { TaskChange } from "../guest-profile.js";
 import type { GuestVa } from "../memory/address.js";
-import type { EditTransaction } from "../memory/edit-transaction.js";
-import type { Clock } from "../clock.js";
 import { holdStates, type TaskColumns } from "../snapshot/task-columns.js";
 import type { ChangeOutcome } from "./cycle.js";
 import type { DomainRegistry } from "./domain-registry.js";
 import type { EditLog } from "./edit-log.js";
+import type { EditPhase } from "./edit-phase.js";
 import type { ManagedDomain } from "./managed-domain.js";
-import type { PauseMeter } from "./pause-meter.js";
 
 /** A task that is held, as it was last seen. */
 export interface HeldRecord extends Omit<TaskChange, "kind"> {
@@ -32,10 +29,7 @@ export class LostDomains {
   constructor(
     private readonly registry: DomainRegistry,
     private readonly editLog: EditLog,
-    private readonly edit: EditTransaction,
-    private readonly pauses: PauseMeter,
-    private readonly clock: Clock,
-    private readonly pauseBudgetNs: number,
+    private readonly editing: EditPhase,
   ) {}
 
   /** What is held after a tick, in the domains that could be read. To be called before the edit log is flushed. */
@@ -71,7 +65,7 @@ export class LostDomains {
       if (kernel === undefined || lost === undefined) continue;
       let reason = lost.reason;
       const left = (this.#held.get(domain) ?? []).filter((task) => {
-        const outcome = this.#letGo(domain, kernel, task);
+        const outcome = this.editing.applyOne(domain, kernel, { ...task, kind: "release" });
         if (letGo.includes(outcome as ChangeOutcome)) {
           this.editLog.released(domain, task, outcome);
           return false;
@@ -83,27 +77,6 @@ export class LostDomains {
       if (left.length > 0 && (stops || nowNs - lost.sinceNs < patienceNs)) continue;
       if (left.length > 0) this.editLog.leftHeld(domain, left, reason);
       domain.giveUp(nowNs);
-    }
-  }
-
-  /** What became of it: an outcome, or what was thrown. */
-  #letGo({ domain }: ManagedDomain, kernel: GuestKernel, task: HeldRecord): string {
-    const change: TaskChange = { ...task, kind: "release" };
-    try {
-      const planned = kernel.plan(change, this.edit);
-      if (planned !== "planned") return planned;
-      this.edit.prepareWrites(domain);
-      const sinceNs = this.clock.nowNs();
-      try {
-        using paused = domain.pause();
-        const again = kernel.plan(change, this.edit);
-        return again === "planned" ? this.edit.commit(paused) : again;
-      } finally {
-        this.pauses.record(this.clock.nowNs() - sinceNs, this.pauseBudgetNs);
-      }
-    } catch (error) {
-      if (!isVmmschedError(error)) throw error;
-      return messageOf(error);
     }
   }
 }

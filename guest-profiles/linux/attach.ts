@@ -188,7 +188,7 @@ function wakeUpOrReason(domain: Domain, facts: LinuxFacts): WakeUp | string {
   }
 }
 
-/** Xen PV takes no injected interrupt, nor does anything else whose driver cannot send one. */
+/** Where no interrupt can be sent (Xen PV, QEMU without qtest), the guest looks at its next tick. */
 function chooseWakeUp(domain: Domain, facts: LinuxFacts): WakeUp {
   return domain.canInterrupt === true ? wakeByCallSingle(facts) : wakeByIrqWork(facts, domain);
 }

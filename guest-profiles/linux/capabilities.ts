@@ -18,7 +18,7 @@ export interface HoldingFacts {
 /** Why nothing can be held in this guest; undefined when it can. */
 export function obstacle({ domain, facts, members, checked, wakeUp }: HoldingFacts): string | undefined {
   if (domain.readOnly !== undefined) return domain.readOnly;
-  const injects = domain.info.kind !== "pv";
+  const injects = domain.canInterrupt === true;
   const purposes: readonly Purpose[] = ["holding", injects ? "callSingle" : "irqWork"];
   const missing = lacking(members, purposes);
   if (missing !== undefined) return missing;

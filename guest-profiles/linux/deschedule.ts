@@ -36,7 +36,7 @@ export function deschedule(facts: LinuxFacts, domain: Domain): HoldMethod | stri
         if (!onExitPath(task)) return "kernel mode";
       } else {
         // Without an interrupt it would go on in user mode, and perhaps into a system call, until the next tick.
-        if (domain.info.kind === "pv") return "running";
+        if (domain.canInterrupt !== true) return "running";
         if (!runsInUserMode(facts, domain, free, task)) return "kernel mode";
         edit.interrupt(free.cpu.apicId, RESCHEDULE_VECTOR);
       }
