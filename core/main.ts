@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Composition } from "./cli/composition.js";
 import { runCli } from "./cli/program.js";
 import { schedulerSocket } from "./cli/scheduler-socket.js";
-import { built, pluginDirectories } from "./wiring/places.js";
+import { built, bundledPlugins, operatorsPlugins } from "./wiring/places.js";
 
 /**
  * What the commands are made of. Each loads only what it needs: beside busy guests, a slow Domain 0 takes seconds to load
@@ -18,7 +18,12 @@ const composition: Composition = {
 
   async scheduler(configFile, { dryRun }) {
     const { ControlLink } = await import("./control/control-link.js");
-    const control = new ControlLink({ configFile, version: composition.version, pluginDirectories });
+    const control = new ControlLink({
+      configFile,
+      version: composition.version,
+      bundledPlugins,
+      pluginDirectories: operatorsPlugins,
+    });
     try {
       // While the control thread loads what it needs.
       const { openScheduler } = await import("./wiring/scheduler.js");

@@ -10,7 +10,9 @@ export interface ControlThreadData {
   readonly configFile: string;
   /** Of vmmsched. */
   readonly version: string;
-  /** Searched before what the configuration names. */
+  /** Those that come along: they are as trusted as vmmsched itself. */
+  readonly bundledPlugins: readonly string[];
+  /** Searched after those, and before what the configuration names. */
   readonly pluginDirectories: readonly string[];
 }
 

@@ -61,7 +61,7 @@ export class ControlPlane {
     const { maxTasks: capacity, policyDeadlineMs, policyMemoryMb: memoryMb } = config.values;
     const slowness = Math.max(1, policyDeadlineMs / usualDeadlineMs);
     const loadMs = patience.loadMs * slowness;
-    this.#profiles = new ProfileAdmission(cycle, { loadMs, memoryMb }, log);
+    this.#profiles = new ProfileAdmission(cycle, data.bundledPlugins, { loadMs, memoryMb }, log);
     this.#supervisor = new Supervisor({
       settings: { host, capacity, memoryMb },
       log,
@@ -264,7 +264,11 @@ export class ControlPlane {
   }
 
   #searchPath(): readonly string[] {
-    return [...this.data.pluginDirectories, ...this.#config.values.pluginDirectories];
+    return [
+      ...this.data.bundledPlugins,
+      ...this.data.pluginDirectories,
+      ...this.#config.values.pluginDirectories,
+    ];
   }
 
   /** Versions that run, or may be fallen back to. */

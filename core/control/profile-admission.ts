@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Log } from "../log.js";
 import { isVmmschedError } from "../errors.js";
 import { hashOfEffective, type EffectivePlugin } from "../plugins/configure.js";
@@ -9,7 +10,7 @@ type Problems = Readonly<Record<string, string>>;
 
 /**
  * Decides which versions of guest profiles the thread of the cycle is given: only such as could be imported here before,
- * in a thread of their own. Of those that could not, the version before goes on.
+ * in a thread of their own, and those that come along. Of those that could not, the version before goes on.
  */
 export class ProfileAdmission {
   #problems: Problems = {};
@@ -20,6 +21,7 @@ export class ProfileAdmission {
 
   constructor(
     private readonly cycle: ThreadLink<CycleThreadCalls>,
+    private readonly bundled: readonly string[],
     private readonly limits: TrialLimits,
     private readonly log: Log,
   ) {}
@@ -58,7 +60,7 @@ export class ProfileAdmission {
   }
 
   async #complaint({ plugin }: EffectivePlugin): Promise<string | undefined> {
-    if (this.#tried.has(plugin.entryUrl)) return undefined;
+    if (this.#tried.has(plugin.entryUrl) || this.bundled.includes(dirname(plugin.folder))) return undefined;
     try {
       await tryProfile(plugin, this.limits);
       this.#tried.add(plugin.entryUrl);

@@ -3,6 +3,12 @@ import type { ConfiguredProfile } from "../plugins/configure.js";
 import { loadProfile } from "../plugins/load-profile.js";
 import type { ProfileToUse } from "./control-messages.js";
 
+/**
+ * A profile comes here when it has been imported elsewhere, or is our own: now it is only slow, where the computer is. Ticks go
+ * on meanwhile.
+ */
+const importWithinMs = 300_000;
+
 /** The guest profiles of this thread. Node keeps every module that was ever imported, so each version is imported once. */
 export class ProfileShelf {
   readonly #imported = new Map<string, ConfiguredProfile>();
@@ -51,7 +57,7 @@ export class ProfileShelf {
     const known = this.#imported.get(hash);
     if (known !== undefined) return known;
     this.#places.set(new URL(".", entryUrl).href, name);
-    const profile = await loadProfile({ name, entryUrl });
+    const profile = await loadProfile({ name, entryUrl }, importWithinMs);
     const configured = { name, version, hash, profile, options, layouts };
     this.#imported.set(hash, configured);
     return configured;

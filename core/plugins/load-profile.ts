@@ -8,16 +8,19 @@ export interface StagedProfile {
   readonly entryUrl: string;
 }
 
-const importWithinMs = 5000;
+const usualWithinMs = 5_000;
 
 /**
  * Imports a staged guest profile into this thread. Throws ERR_PLUGIN_INVALID and nothing else, whatever the module does
  * while it is imported, but for what no thread survives: a loop without end, or an exit of the process. Where a scheduler
  * runs in this thread, tryProfile (core/policies/profile-trial.ts) finds these before.
  */
-export async function loadProfile({ name, entryUrl }: StagedProfile): Promise<GuestProfile> {
+export async function loadProfile(
+  { name, entryUrl }: StagedProfile,
+  withinMs: number = usualWithinMs,
+): Promise<GuestProfile> {
   try {
-    return await withinTime(importProfile(entryUrl));
+    return await withinTime(importProfile(entryUrl), withinMs);
   } catch (error) {
     const message = `guest profile ${name} could not be loaded from ${entryUrl}: ${messageOf(error)}`;
     throw new VmmschedError("ERR_PLUGIN_INVALID", message, { plugin: name }, { cause: error });
@@ -36,14 +39,12 @@ export async function importProfile(entryUrl: string): Promise<GuestProfile> {
 }
 
 /** A module that awaits something that never comes would be waited for without end. */
-async function withinTime<T>(imported: Promise<T>): Promise<T> {
+async function withinTime<T>(imported: Promise<T>, withinMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(
-        new Error(`its module was not done after ${String(importWithinMs / 1000)} s: what does it await?`),
-      );
-    }, importWithinMs);
+      reject(new Error(`its module was not done after ${String(withinMs / 1000)} s: what does it await?`));
+    }, withinMs);
   });
   try {
     return await Promise.race([imported, late]);

@@ -13,7 +13,7 @@ import { openStaging } from "../plugins/staging.js";
 import { InProcessPolicies } from "../policies/in-process-policies.js";
 import { HostColumns } from "../snapshot/host-columns.js";
 import { compose, type Parts } from "./container.js";
-import { pluginDirectories } from "./places.js";
+import { bundledPlugins, operatorsPlugins } from "./places.js";
 
 /** A container with plugins that live in this thread: for looking once, and for hosts in this process. */
 export async function composeHere(
@@ -21,7 +21,7 @@ export async function composeHere(
   config: LoadedConfig,
 ): Promise<DependencyContainer> {
   using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));
-  const directories = [...pluginDirectories, ...config.values.pluginDirectories];
+  const directories = [...bundledPlugins, ...operatorsPlugins, ...config.values.pluginDirectories];
   const { policies, profiles } = await loadConfigured(config, directories, staging);
   const shared = HostColumns.allocate(config.values.maxTasks);
   return compose({

@@ -6,5 +6,5 @@ export const built = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Plugins that come along. */
 export const bundledPlugins = [join(built, "plugins"), join(built, "guest-profiles")];
-/** Those, and the ones of this machine's operator; directories in the configuration come after them. */
-export const pluginDirectories = [...bundledPlugins, "/etc/vmmsched/plugins"];
+/** Those of this machine's operator; directories in the configuration come after them. */
+export const operatorsPlugins = ["/etc/vmmsched/plugins"];

@@ -29,7 +29,12 @@ describe("control thread", () => {
   function started(text: string): ControlLink {
     const configFile = folder.file("vmmsched.yaml");
     writeFileSync(configFile, text);
-    return (control = new ControlLink({ configFile, version: "0.0.0", pluginDirectories: [] }));
+    return (control = new ControlLink({
+      configFile,
+      version: "0.0.0",
+      bundledPlugins: [],
+      pluginDirectories: [],
+    }));
   }
 
   it("reads the configuration, fills in defaults and makes paths absolute, before it is opened", async () => {
