@@ -67,9 +67,12 @@ export class Campaign implements Disposable {
     return { version, language, holds, parts, serial, ...(quirk && { quirk }) };
   }
 
-  /** Options with which the last sound content holds something else than what is held now. */
+  /** Options other than those configured, with which the last sound content holds something else than what is held now. */
   otherOptions(): readonly string[] {
-    return this.#otherThanInForce((tried) => effectOf(this.sound, tried));
+    for (;;) {
+      const tried = this.#otherThanInForce((one) => effectOf(this.sound, one));
+      if (String(tried) !== String(this.toggled)) return tried;
+    }
   }
 
   [Symbol.dispose](): void {
