@@ -92,6 +92,22 @@ describe("the control plane", function () {
     assert.match(report.reason ?? "", /did not come to an end/);
   });
 
+  it("trusts a guest profile that comes along as it trusts itself: it is not tried first", async () => {
+    await using plane = new RunningPlane();
+    const kind = "guest-profile";
+    // What a thread that tries profiles forbids, and what harms nobody.
+    const telling =
+      "process.chdir(process.cwd());\nexport default { attach: () => Promise.resolve(undefined) };\n";
+    plane.workshop.policy("bundled/ours", { kind, name: "ours" }, { "index.js": telling });
+    plane.workshop.policy("plugins/theirs", { kind, name: "theirs" }, { "index.js": telling });
+    await plane.open("[]");
+    assert.deepEqual(plane.profiles, ["ours 1.0.0"]);
+    assert.match(
+      (await plane.operators.show("theirs")).reason ?? "",
+      /process\.chdir\(\) is not for guest profiles/,
+    );
+  });
+
   it("stages nothing that is used no more, also after the last change", async () => {
     await using plane = new RunningPlane();
     plane.workshop.policy("plugins/p", {}, { "index.js": policy });

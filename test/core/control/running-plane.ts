@@ -38,7 +38,8 @@ export class RunningPlane implements AsyncDisposable {
     this.configure(policies);
     const config = loadConfig(this.workshop.at("vmmsched.yaml"));
     const host = HostColumns.allocate(config.values.maxTasks).buffers;
-    const data = { version: "0.0.0", bundledPlugins: [], pluginDirectories: [] };
+    const bundledPlugins = [this.workshop.at("bundled")];
+    const data = { version: "0.0.0", bundledPlugins, pluginDirectories: [] };
     this.#plane = new ControlPlane(data, config, host, cycle, log);
     this.#operators = new OperatorControl(this.#plane, cycle);
     await this.#plane.open();
