@@ -113,6 +113,7 @@ function assemble({ domain, options, known }: Search, { root, kernel, evidence }
     initTask: requireSymbol(symbols, "init_task"),
   };
   const checked = checkLayout(facts);
+  if (domain.readOnly === undefined) requireInit(checked);
   requireProved(members, checked);
   const chosen = wakeUpOrReason(domain, facts);
   const wakeUp = obstacle({ domain, facts, members, checked, wakeUp: chosen }) ?? chosen;
@@ -155,6 +156,21 @@ function requireRunning(space: AddressSpace, { symbols, systemRunning }: KnownKe
       "ERR_GUEST_NOT_READY",
       `the kernel is in system_state ${String(state)}, not SYSTEM_RUNNING (${String(systemRunning)})`,
     );
+  }
+}
+
+/**
+ * A while after SYSTEM_RUNNING process 1 executes init (kernel_init, init/main.c). Until then it is one more part of the
+ * kernel, and what it looks like proves nothing.
+ */
+function requireInit(checked: ReadonlyMap<string, Checked>): void {
+  for (const key of ["task.flags", "task.mm"]) {
+    const check = checked.get(key);
+    if (check?.holds === false)
+      throw new VmmschedError(
+        "ERR_GUEST_NOT_READY",
+        `init has not been executed yet: it is not so that ${check.claim}`,
+      );
   }
 }
 

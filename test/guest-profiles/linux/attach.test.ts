@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isVmmschedError } from "../../../core/errors.js";
 import type { GuestKernel } from "../../../core/guest-profile.js";
+import type { GuestVa } from "../../../core/memory/address.js";
 import { SnapshotBuilder } from "../../../core/snapshot/snapshot-builder.js";
 import { nameBytes, taskFlags, TaskColumns } from "../../../core/snapshot/task-columns.js";
 import linux from "../../../guest-profiles/linux/index.js";
@@ -90,6 +91,25 @@ describe("the Linux profile", () => {
     const again = await attached(two);
     assert.match(again.description.evidence.join("; "), /known from another domain/);
     assert.ok(listed(again).threads.length > 10);
+  });
+
+  it("waits until process 1 has executed init: what it was before proves nothing", async () => {
+    const host = createSimulatedHost({ domains: guests.slice(1, 2) });
+    host.advance(secondNs);
+    using view = new GuestView(host, "pvh");
+    const init = view.guest.processes().find(({ pid }) => pid === 1);
+    assert.ok(init !== undefined);
+    const [task, mm] = [init.address as GuestVa, offsetOf("task_struct", "mm")];
+    const memory = view.space.pointer(task, mm);
+    const setMemory = (value: number) => {
+      using paused = view.domain.pause();
+      view.write64(paused, task, mm, value);
+    };
+    setMemory(0);
+    await assert.rejects(linux.attach(view.domain, {}), { code: "ERR_GUEST_NOT_READY", message: /init/ });
+    setMemory(memory);
+    const { capabilities } = (await attached(view)).description;
+    assert.ok(capabilities.hold.can);
   });
 
   it("does not recognise a domain that runs something else", async () => {
