@@ -8,20 +8,23 @@ import { cache } from "./places.js";
 export interface LabKernel {
   /** As in VMMSCHED_LAB_KERNELS. */
   readonly series: "5.10" | "6.1" | "6.12";
-  /** Line of apt's sources.list that has it; undefined: the host's own lists. */
-  readonly source?: string;
+  /** Suites that have it, by the archive that they lie in; undefined: the host's own. */
+  readonly suites?: readonly (readonly [archive: Archive, suite: string])[];
 }
 
-const keyring = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
-const debian = (suite: string) => `deb ${keyring} http://deb.debian.org/debian ${suite} main\n`;
+/** Labels of Debian's archives. */
+type Archive = "Debian" | "Debian-Security";
 
 const kernels: readonly LabKernel[] = [
   { series: "6.1" },
   {
     series: "5.10",
-    source: `deb ${keyring} http://deb.debian.org/debian-security bullseye-security main\n${debian("bullseye")}`,
+    suites: [
+      ["Debian-Security", "bullseye-security"],
+      ["Debian", "bullseye"],
+    ],
   },
-  { series: "6.12", source: debian("bookworm-backports") },
+  { series: "6.12", suites: [["Debian", "bookworm-backports"]] },
 ];
 
 /** The kernels that the tests are to run with: those of VMMSCHED_LAB_KERNELS, or 6.1. */
@@ -36,13 +39,27 @@ export const wantedKernels: readonly LabKernel[] = (process.env.VMMSCHED_LAB_KER
     return found;
   });
 
+/** Where the host itself gets an archive from. */
+async function mirrorOf(archive: Archive): Promise<string> {
+  const format = ["--format", "$(REPO_URI) $(LABEL)"];
+  const { stdout } = await attempt("apt-get", ["indextargets", ...format]);
+  const lines = stdout.toString().split("\n");
+  const found = lines.find((line) => line.endsWith(` ${archive}`))?.split(" ")[0];
+  if (found === undefined) throw new Error(`apt has no archive ${archive}; run apt-get update`);
+  return found;
+}
+
 /** apt options that leave the host's own lists alone. */
-async function privateLists({ series, source }: LabKernel): Promise<readonly string[]> {
-  if (source === undefined) return [];
+async function privateLists({ series, suites }: LabKernel): Promise<readonly string[]> {
+  if (suites === undefined) return [];
   const folder = join(cache, `apt-${series}`);
   for (const each of ["lists/partial", "cache/archives/partial"])
     await mkdir(join(folder, each), { recursive: true });
-  await writeFile(join(folder, "sources.list"), source);
+  const keyring = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
+  const sources = await Promise.all(
+    suites.map(async ([archive, suite]) => `deb ${keyring} ${await mirrorOf(archive)} ${suite} main\n`),
+  );
+  await writeFile(join(folder, "sources.list"), sources.join(""));
   return [
     ...["-o", `Dir::Etc::sourcelist=${join(folder, "sources.list")}`, "-o", "Dir::Etc::sourceparts=-"],
     ...["-o", `Dir::State::lists=${join(folder, "lists")}`, "-o", `Dir::Cache=${join(folder, "cache")}`],
