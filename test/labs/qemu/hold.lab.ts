@@ -44,7 +44,8 @@ for (const kernel of wantedKernels)
           hand = await Hand.open(lab, "guest");
         });
         after(async () => {
-          hand[Symbol.dispose]();
+          // Where the guest did not even start, there is none.
+          (hand as Hand | undefined)?.[Symbol.dispose]();
           await lab[Symbol.asyncDispose]();
         });
 
