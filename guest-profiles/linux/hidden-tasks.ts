@@ -1,4 +1,5 @@
 import { isVmmschedError, type GuestVa } from "vmmsched/plugin-api";
+import type { AddressSet } from "./address-set.js";
 import { PF_EXITING } from "./constants.js";
 import type { LinuxFacts } from "./facts.js";
 import { forEachQueuedTask } from "./run-queue/queued-tasks.js";
@@ -29,14 +30,14 @@ export class HiddenTasks {
     return this.#suspects.get(task)?.confirmed === true;
   }
 
-  /** Looks at the run queues of a scan that has walked the lists. `listed`: was the task there? `visit` gets every hidden one. */
-  look(listed: (task: GuestVa) => boolean, visit: (task: GuestVa) => void): void {
+  /** Looks at the run queues of a scan that has walked the lists. `listed`: the tasks on them. `visit` gets every hidden one. */
+  look(listed: AddressSet, visit: (task: GuestVa) => void): void {
     for (const [task, suspect] of this.#suspects)
-      if (listed(task) || !this.#isStill(task, suspect)) this.#suspects.delete(task);
+      if (listed.has(task) || !this.#isStill(task, suspect)) this.#suspects.delete(task);
     this.#met.clear();
     this.#quietly(() => {
       forEachQueuedTask(this.facts, (task) => {
-        if (!listed(task)) this.#meet(task);
+        if (!listed.has(task)) this.#meet(task);
       });
     });
     for (const [task, suspect] of this.#suspects) {

@@ -11,6 +11,7 @@ import {
   type SnapshotBuilder,
   type TaskChange,
 } from "vmmsched/plugin-api";
+import { AddressSet } from "./address-set.js";
 import type { LinuxFacts } from "./facts.js";
 import { freezerTrap } from "./freezer-trap.js";
 import { HiddenTasks } from "./hidden-tasks.js";
@@ -38,12 +39,11 @@ export class LinuxKernel implements GuestKernel {
   readonly #holds: Holds | undefined;
   readonly #tools: HoldTools | undefined;
   readonly #hidden: HiddenTasks;
-  readonly #isListed: (task: GuestVa) => boolean;
+  /** Tasks that the present scan has found on the guest's lists. */
+  readonly #listed = new AddressSet();
   readonly #visitHidden: (task: GuestVa) => void;
   readonly #visit: (task: GuestVa, leader: boolean) => void;
   #into: SnapshotBuilder | undefined;
-  #firstRow = 0;
-  #listedRows = 0;
   #restarts = 0;
 
   constructor(
@@ -64,11 +64,8 @@ export class LinuxKernel implements GuestKernel {
         trap: freezerTrap(facts),
       };
     this.#visit = (task, leader) => {
+      this.#listed.add(task);
       this.#addTask(task, leader);
-    };
-    this.#isListed = (task) => {
-      const rows = this.#into?.columns.address.subarray(this.#firstRow, this.#listedRows);
-      return rows?.includes(task) === true;
     };
     this.#visitHidden = (task) => {
       const row = this.#addTask(task, true);
@@ -84,14 +81,13 @@ export class LinuxKernel implements GuestKernel {
 
   scan(into: SnapshotBuilder): void {
     this.#into = into;
-    this.#firstRow = into.rows;
     for (let attempt = 1; ; attempt++) {
       this.facts.space.flush();
       this.#holds?.beginScan();
+      this.#listed.clear();
       try {
         forEachTask(this.facts, this.#visit);
-        this.#listedRows = into.rows;
-        this.#hidden.look(this.#isListed, this.#visitHidden);
+        this.#hidden.look(this.#listed, this.#visitHidden);
         this.#holds?.endScan();
         return;
       } catch (error) {

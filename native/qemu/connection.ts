@@ -53,12 +53,13 @@ export class Connection implements Disposable {
     const { running, ended } = readStatus(qmp);
     this.#running = running;
     const memoryBytes = readMemoryBytes(qmp);
+    const qtestPath = sockets.qtest ?? findQtest(qmp);
     const { pid, vcpuThreads, vcpuCount } = this.process;
     this.#ram = mapMachineRam(qmp, pid);
+    // From here on nothing throws: what is mapped would stay so.
     this.#time = new VcpuTime(pid, vcpuThreads);
     this.share = CgroupShare.find(pid, this.#name);
-    const path = sockets.qtest ?? findQtest(qmp);
-    const qtest = path === undefined ? undefined : Qtest.tryOpen(path, this.#name);
+    const qtest = qtestPath === undefined ? undefined : Qtest.tryOpen(qtestPath, this.#name);
     this.qtest = typeof qtest === "string" ? undefined : qtest;
     this.noQtest = typeof qtest === "string" ? qtest : undefined;
     this.#record = this.#newRecord(vcpuCount, memoryBytes);

@@ -3,7 +3,7 @@ import type { LinuxFacts } from "../facts.js";
 import { mostLevels } from "./fair-queue.js";
 import type { RunQueueLayout } from "./layout.js";
 
-/** More than a CPU ever has to do; what is beyond is not looked at. */
+/** More than a guest ever has to do, on all CPUs together; what is beyond is not looked at. */
 const mostEntities = 16384;
 /** Links from the root of a tree; a red-black tree of that many entities has less. */
 const deepest = 40;
@@ -19,11 +19,11 @@ export function forEachQueuedTask(facts: LinuxFacts, visit: (task: GuestVa) => v
   const { space, symbols, runQueue, cpus } = facts;
   const offset = symbols.get("runqueues");
   if (typeof runQueue === "string" || offset === undefined) return;
+  const walk: Walk = { space, layout: runQueue, visit, left: mostEntities };
   for (const { area } of cpus) {
     const rq = vaOffset(area, offset);
     const current = space.pointer(rq, runQueue.rq.curr);
     if (isKernelObject(current) && !space.pointsTo(rq, runQueue.rq.idle, current)) visit(current);
-    const walk: Walk = { space, layout: runQueue, visit, left: mostEntities };
     walkQueue(walk, vaOffset(rq, runQueue.rq.cfs), 0);
   }
 }

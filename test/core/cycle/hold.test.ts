@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { DomainSpec } from "../../../native/simulated/index.js";
-import { holdNamed, intervalNs, ScheduledHost } from "./scheduled-host.js";
+import { holdAtRandom, holdNamed, intervalNs, ScheduledHost } from "./scheduled-host.js";
 
 const processes: DomainSpec["processes"] = [
   { comm: "burner", workload: { kind: "burn" } },
@@ -121,14 +121,7 @@ describe("holding and releasing at random", () => {
       this.timeout(60_000);
       const scheduled = new ScheduledHost({ domains: guests, lockProbability: 0.3, pause, seed: 7 });
       await scheduled.attach();
-      let random = 12345;
-      const next = () => (random = (Math.imul(random, 1103515245) + 12345) >>> 0) / 2 ** 32;
-      scheduled.decide = (host) =>
-        host.domains
-          .flatMap((domain) => domain.processes)
-          .flatMap((process) => process.threads)
-          .filter(() => next() < 0.5)
-          .map((target) => ({ kind: "hold", target }));
+      scheduled.decide = holdAtRandom(12345);
       await scheduled.run(200);
       assert.deepEqual(scheduled.complaints(), []);
       const committed = scheduled.logged.filter((fields) => fields.outcome === "committed").length;

@@ -17,6 +17,7 @@ import { SchedulerLoop } from "../../../core/cycle/scheduler-loop.js";
 import type { Log, LogFields } from "../../../core/log.js";
 import { InProcessPolicies } from "../../../core/policies/in-process-policies.js";
 import type { Policies } from "../../../core/policies/policies.js";
+import { Random } from "../../../core/testing/random.js";
 import { HostColumns } from "../../../core/snapshot/host-columns.js";
 import type { ConfiguredProfile } from "../../../core/plugins/configure.js";
 import type { HostSnapshot, Wish } from "../../../core/policy.js";
@@ -158,6 +159,17 @@ export class ScheduledHost {
   events(event: string): readonly LogFields[] {
     return this.logged.filter((fields) => fields.event === event);
   }
+}
+
+/** Wishes that half of the threads are held, others at each tick. */
+export function holdAtRandom(seed: number): (host: HostSnapshot) => Iterable<Wish> {
+  const random = new Random(seed);
+  return (host) =>
+    host.domains
+      .flatMap((domain) => domain.processes)
+      .flatMap((process) => process.threads)
+      .filter(() => random.chance(0.5))
+      .map((target): Wish => ({ kind: "hold", target }));
 }
 
 /** Wishes to hold every process whose name is in `names`. */

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { holdMethodNames, type HoldMethodName } from "../../../guest-profiles/linux/hold-method.js";
 import type { DomainSpec } from "../../../native/simulated/index.js";
-import { holdNamed, intervalNs, linuxProfile, ScheduledHost } from "../../core/cycle/scheduled-host.js";
+import {
+  holdAtRandom,
+  holdNamed,
+  intervalNs,
+  linuxProfile,
+  ScheduledHost,
+} from "../../core/cycle/scheduled-host.js";
 
 const processes: DomainSpec["processes"] = [
   { comm: "burner", workload: { kind: "burn" } },
@@ -77,14 +83,7 @@ describe("ways to hold a process", () => {
           seed: 7,
         });
         await scheduled.attach();
-        let random = 12345;
-        const next = () => (random = (Math.imul(random, 1103515245) + 12345) >>> 0) / 2 ** 32;
-        scheduled.decide = (host) =>
-          host.domains
-            .flatMap((domain) => domain.processes)
-            .flatMap((process) => process.threads)
-            .filter(() => next() < 0.5)
-            .map((target) => ({ kind: "hold", target }));
+        scheduled.decide = holdAtRandom(12345);
         await scheduled.run(200);
         assert.deepEqual(scheduled.complaints(), []);
         const committed = scheduled.logged.filter((fields) => fields.outcome === "committed").length;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Random } from "../../../../core/testing/random.js";
 import { psiLayout, schedulers } from "./layouts.js";
 import { clockNs, least, sumOf, World, type Entity, type EntityPlan } from "./world.js";
 
@@ -31,11 +32,8 @@ const cases = fc.record({
 
 /** Numbers below n, the same for the same seed. */
 function picker(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
+  const random = new Random(seed);
+  return (below) => random.below(below);
 }
 
 function tasksOf(entities: readonly Entity[]): readonly Entity[] {
