@@ -49,8 +49,9 @@ function unclosed(
     Node(_, node) {
       const isFlow = isCollection(node) && node.flow === true;
       const isQuoted = isScalar(node) && (node.type ?? "").startsWith("QUOTE");
-      if ((isFlow || isQuoted) && node.range && node.range[0] <= pos[0] && node.range[1] >= pos[0])
-        offset = node.range[0];
+      if (!(isFlow || isQuoted) || !node.range || node.range[0] > pos[0] || node.range[1] < pos[0]) return;
+      // A single pair in a list is a mapping without braces.
+      if (/["'[{]/.test(text.charAt(node.range[0]))) offset = node.range[0];
     },
   });
   if (offset === undefined) return undefined;

@@ -67,7 +67,20 @@ describe("a source document", () => {
           assert.match(parsed, /^c\.yaml is not valid YAML:\n( {2}c\.yaml:\d+:\d+\n {4}\S.*\n?)+$/);
         else JSON.stringify(parsed.value);
       }),
-      { numRuns: 3000 },
+      {
+        numRuns: 3000,
+        // A pair without braces in a list that is not closed begins with a line's end here.
+        examples: [
+          [
+            [
+              [0, 4, " "],
+              [116559035, 3, "?"],
+              [0, 0, "["],
+              [0, 0, " "],
+            ],
+          ],
+        ],
+      },
     );
   });
 
