@@ -16,6 +16,11 @@ export interface GuestDescription {
   readonly version: string;
   /** Build id or PDB GUID: names the exact kernel. */
   readonly buildId?: string;
+  /**
+   * Names this boot of the guest: what no other boot has, and every look at this one finds. Without it, what a scheduler that
+   * died has left in the guest is only known as long as the hypervisor does not number the domain anew.
+   */
+  readonly boot?: string;
   /** How the profile identified it, one step a line. */
   readonly evidence: readonly string[];
   readonly capabilities: Readonly<Record<"hold" | "release" | "priority", Capability>>;
@@ -45,13 +50,27 @@ export interface GuestFindings {
   readonly members: readonly Finding[];
 }
 
-/** One change to one task. The task is named by all three: ids and addresses are reused. */
-export interface TaskChange {
-  readonly kind: "hold" | "release";
+/** Names a task, by all three: ids and addresses are reused. */
+export interface TaskIdentity {
   readonly address: GuestVa;
   readonly id: number;
   readonly startTimeNs: number;
 }
+
+/** The task is to be parked, or to run again. */
+export interface HoldChange extends TaskIdentity {
+  readonly kind: "hold" | "release";
+}
+
+/** The task is to have exactly this priority; "nothing to do" if it has it already. */
+export interface PriorityChange extends TaskIdentity {
+  readonly kind: "priority";
+  /** In the guest's own scale, as in the snapshot's `priority` column. */
+  readonly priority: number;
+}
+
+/** One change to one task. Priorities are asked for only where {@link GuestKernel.priorityOf} is there. */
+export type TaskChange = HoldChange | PriorityChange;
 
 /** Why a change cannot be made at this moment. A normal outcome: counted, tried again, never forced. */
 export type NotNow =
@@ -73,10 +92,7 @@ export type NotNow =
   | "nothing to do";
 
 /** A task that the kernel before this one held or was giving back: see {@link GuestKernel.adopt}. */
-export interface HeldTask {
-  readonly address: GuestVa;
-  readonly id: number;
-  readonly startTimeNs: number;
+export interface HeldTask extends TaskIdentity {
   readonly hold: Exclude<HoldState, "none">;
 }
 
@@ -92,14 +108,23 @@ export interface GuestKernel extends Disposable {
   findings?(): GuestFindings | undefined;
   /**
    * Adds every task of the guest to `into`. Works on a running guest, within bounded steps, and trusts no guest pointer.
-   * Throws ERR_GUEST_CORRUPT or ERR_GUEST_PAGE_NOT_PRESENT when the lists cannot be walked, also not on a second try.
+   * Throws ERR_GUEST_CORRUPT or ERR_GUEST_PAGE_NOT_PRESENT when the lists cannot be walked, also not on a second try, and
+   * ERR_GUEST_REPLACED when another kernel runs in the domain by now: then it is given up at once, and nothing is written.
    */
   scan(into: SnapshotBuilder): void;
   /**
-   * Takes over the holds of the kernel that served this domain before, under another version of its profile. Needed
-   * only where guest memory alone does not tell which holds are ours.
+   * Takes over the holds of the kernel that served this domain before, under another version of its profile, or of a scheduler
+   * that has died, as far as scans do not show them. Needed only where guest memory alone does not tell which holds are ours.
+   * What is no longer so is passed over.
    */
   adopt?(held: readonly HeldTask[]): void;
+  /**
+   * A hold may take two edits, between which the guest has to run: one that was committed is planned again at once, and the
+   * guest paused a second time if there is more to do. @default false
+   */
+  readonly holdsInTwoSteps?: boolean;
+  /** A nice value (-20 to 19, as POSIX has it) in the guest's own scale. Absent where `capabilities.priority.can` is false. */
+  priorityOf?(nice: number): number;
   /**
    * Begins `edit` with the kernel's own address space and stages a change, after looking again at everything it depends
    * on. The caller plans twice: while the guest runs, to learn whether and where there is something to write, and again

@@ -1,6 +1,7 @@
-import type { Frame } from "./memory/address.js";
+import type { Frame, GuestVa } from "./memory/address.js";
 import type { PagingMode } from "./memory/paging.js";
 import type { PhysicalMemory, WritablePhysicalMemory } from "./memory/physical-memory.js";
+import type { RamPiece } from "./ram-piece.js";
 
 /** The hypervisor's number of a domain. Numbers are reused: a domain is bound by id and uuid. */
 export type DomainId = number;
@@ -35,10 +36,14 @@ export interface VcpuContext {
   readonly gsBase: number;
 }
 
-/** The VM scheduler's weight and cap of a domain (weight 1..65535 and usually 256, cap in percent of one CPU, 0 = none). */
+/** What a domain gets of the host. What the driver or the host has no control of is absent, each by itself. */
 export interface DomainShare {
-  readonly weight: number;
-  readonly capPercent: number;
+  /** In the VM scheduler: 1 to 65535, usually 256. */
+  readonly weight?: number;
+  /** In the VM scheduler: percent of one CPU; 0 is none. */
+  readonly capPercent?: number;
+  /** What each of its disks reads and writes at most; 0 is no limit. Where its disks have several limits, the greatest. */
+  readonly ioBytesPerSecond?: number;
 }
 
 /** Event channel of our own whose far end lies in the guest: notifying it makes vCPU 0 of a PV guest run. */
@@ -59,15 +64,14 @@ export interface PausedDomain extends Disposable {
   interrupt?(apicId: number, vector: number): void;
 }
 
-/** Consecutive frames, by number. */
-export interface FrameRange {
-  readonly first: number;
-  readonly count: number;
-}
-
 /** One virtual machine. */
 export interface Domain extends Disposable {
   readonly info: DomainInfo;
+  /**
+   * What the domain's weight and cap belong to, by a name that holds for every process of ours while the host is up. Absent where
+   * its id is such a name.
+   */
+  readonly instance?: string;
   readonly memory: PhysicalMemory;
   /** Why nothing can ever be written to it; {@link pause} throws ERR_READ_ONLY then. Absent where it can be paused and edited. */
   readonly readOnly?: string;
@@ -75,16 +79,28 @@ export interface Domain extends Disposable {
   readonly canInterrupt?: boolean;
   /** Online vCPUs that run with 64-bit page tables, in order of their ids. */
   vcpus(): readonly VcpuContext[];
-  /** Where its RAM is, for searching all of it. Absent where the driver does not know. */
-  frameRanges?(): readonly FrameRange[];
+  /**
+   * All of its RAM for a search, in whatever order is fastest. What is known to be all zeros is left out, what cannot be
+   * read is zeros. Absent where the driver does not know its RAM.
+   */
+  ram?(): AsyncIterable<RamPiece>;
+  /**
+   * Where a crash dump says that Windows keeps its debugger data block (KDDEBUGGER_DATA64): the way to everything else in a
+   * dump that has neither registers nor the kernel's image. Absent everywhere else.
+   */
+  readonly debuggerData?: GuestVa;
   /** Opens (once) our event channel into the guest; not for a pause, it takes time. Absent where the guest has none. */
   eventChannel?(): GuestEventChannel;
   /** Does ahead of a pause what the first write to `frame` would do in it. Throws ERR_FRAME_UNWRITABLE. Changes nothing. */
   prepareWrite?(frame: Frame): void;
   /** Pauses it; throws ERR_DOMAIN_GONE when there is nothing left to pause. */
   pause(): PausedDomain;
-  /** Weight and cap in the VM scheduler; undefined where the host's scheduler has none. */
+  /** What of it can be read and set; undefined where nothing can. Not for a pause. */
   share(): DomainShare | undefined;
+  /**
+   * Sets what is given and leaves the rest. A stricter I/O limit that others gave a single disk stays. Not for a pause. Throws
+   * ERR_HYPERVISOR_CALL and ERR_DOMAIN_GONE.
+   */
   setShare(share: DomainShare): void;
 }
 
@@ -92,6 +108,8 @@ export interface Domain extends Disposable {
 export interface Hypervisor extends Disposable {
   /** Short name of the driver: `xen`, `simulated`, ... */
   readonly name: string;
+  /** Physical CPUs of the host. Absent where they are those that this system has, or the driver does not know. */
+  readonly cpuCount?: number;
   /** All guest domains now (never Domain 0), in order of their ids. Allocates nothing while the set of domains stays the same. */
   domains(): readonly DomainInfo[];
   /** Opens one of {@link domains}; throws ERR_DOMAIN_GONE when it no longer exists. */

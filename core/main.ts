@@ -42,6 +42,8 @@ const composition: Composition = {
     return (await composeHere({ hypervisor: open() }, config)).resolve(HostObserver);
   },
 
+  recover: async (config) => (await import("./wiring/recover.js")).recoverHost(config),
+
   doctor: async (config, driver) => (await import("./wiring/drivers.js")).examineHost(driver, config.values),
 
   demoHost: async () => (await import("./wiring/demo.js")).openDemoHost(),
@@ -51,10 +53,14 @@ const composition: Composition = {
     return (await connectControl(await schedulerSocket(composition, at))).stream("record.start");
   },
 
-  async linuxLayout(vmlinux) {
-    const { readVmlinux } = await import("../native/image/index.js");
-    const { buildLayout } = await import("../guest-profiles/linux/build-layout.js");
-    return buildLayout(readVmlinux(vmlinux));
+  async layout(source) {
+    const { readSymbolFile, readVmlinux } = await import("../native/image/index.js");
+    if ("vmlinux" in source) {
+      const { buildLayout } = await import("../guest-profiles/linux/build-layout.js");
+      return buildLayout(readVmlinux(source.vmlinux));
+    }
+    const { importLayout } = await import("../guest-profiles/windows/import/import-layout.js");
+    return importLayout(readSymbolFile(source.symbols), source);
   },
 
   policy: async (folderOrName) => (await import("./wiring/policy.js")).openPolicy(folderOrName),

@@ -9,11 +9,13 @@ export type {
   HoldWish,
   HostSnapshot,
   Policy,
+  PriorityWish,
   ProcessSnapshot,
+  ShareWish,
   TaskSnapshot,
   Wish,
 } from "./policy.js";
-export type { HoldState, TaskState } from "./snapshot/task-columns.js";
+export type { HoldState, SchedulingPolicy, TaskState } from "./snapshot/task-columns.js";
 
 // For guest profiles: what they implement and are given.
 export type {
@@ -25,8 +27,11 @@ export type {
   GuestKernel,
   GuestProfile,
   HeldTask,
+  HoldChange,
   NotNow,
+  PriorityChange,
   TaskChange,
+  TaskIdentity,
 } from "./guest-profile.js";
 export type {
   Domain,
@@ -34,12 +39,12 @@ export type {
   DomainInfo,
   DomainKind,
   DomainShare,
-  FrameRange,
   GuestEventChannel,
   PausedDomain,
   VcpuContext,
 } from "./hypervisor.js";
 export type { PhysicalMemory, WritablePhysicalMemory } from "./memory/physical-memory.js";
+export type { RamPiece } from "./ram-piece.js";
 export type { EditOutcome, EditTransaction, UndoWord } from "./memory/edit-transaction.js";
 export type { SnapshotBuilder } from "./snapshot/snapshot-builder.js";
 
@@ -58,10 +63,20 @@ export {
   vaOffset,
 } from "./memory/address.js";
 export { AddressSpace, pageOffset } from "./memory/address-space.js";
+export { StructCursor } from "./memory/struct-cursor.js";
 export type { PagingLevel, PagingMode, PresentPage } from "./memory/paging.js";
-export { fiveLevelPaging, fourLevelPaging, presentPages, tableIndex, walk } from "./memory/paging.js";
+export { fiveLevelPaging, fourLevelPaging, presentPages, tableIndex, walk, walkTo } from "./memory/paging.js";
 export type { ColumnBuffer } from "./snapshot/column-placer.js";
 export type { TextColumn } from "./snapshot/text-column.js";
-export { TaskColumns, holdStates, nameBytes, taskFlags, taskStates } from "./snapshot/task-columns.js";
+export {
+  TaskColumns,
+  argv0Bytes,
+  cgroupBytes,
+  holdStates,
+  nameBytes,
+  schedulingPolicies,
+  taskFlags,
+  taskStates,
+} from "./snapshot/task-columns.js";
 export type { ErrorCode, ErrorDetails } from "./errors.js";
 export { VmmschedError, errorTable, isVmmschedError, messageOf } from "./errors.js";

@@ -4,9 +4,9 @@
  * profiles, on machines that their author gives.
  */
 export { host, type DomainSketch, type HostSketch, type ProcessSketch } from "./testing/host.js";
-export { held } from "./testing/wishes.js";
+export { wished } from "./testing/wishes.js";
 export { randomHosts } from "./testing/random-hosts.js";
-export { heldInTurn, policyTable, type PolicyRow } from "./testing/policy-table.js";
+export { policyTable, wishedInTurn, type PolicyRow } from "./testing/policy-table.js";
 export { testPolicy, type PolicyTest } from "./testing/test-policy.js";
 export type { TestFramework } from "./testing/test-framework.js";
 export { testGuestProfile, type GuestProfileTest } from "./testing/test-guest-profile.js";

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { LoadedConfig } from "../config/load.js";
 import type { DriverName } from "../config/schema.js";
+import type { RecoveryReport } from "../cycle/recovery-report.js";
 import type { LoadedPolicy } from "../record/replay.js";
 import type { DemoHost } from "./demo-host.js";
 import type { HostReport } from "./host-report.js";
@@ -18,17 +19,26 @@ export interface Composition {
   scheduler(configFile: string, options: { readonly dryRun: boolean }): Promise<Scheduler>;
   /** Looks at a host, through a driver or in an image of memory, without ever writing to it. */
   observe(config: LoadedConfig, at: DriverName | ImageSource): Promise<Observer>;
+  /** Puts right what a dead scheduler left on the host. Throws ERR_SCHEDULER_RUNS. */
+  recover(config: LoadedConfig): Promise<RecoveryReport>;
   /** Examines this machine for what `driver` needs. Changes nothing. */
   doctor(config: LoadedConfig, driver: DriverName): Promise<readonly Check[]>;
   /** A simulated host with a scheduler on it. */
   demoHost(): Promise<DemoHost>;
   /** Asks the running scheduler for a record: its bytes, until the stream is destroyed. Throws ERR_CONTROL_…. */
   record(at: SchedulerAddress): Promise<Readable>;
-  /** The layout of the kernel in an ELF file, for the Linux profile. Throws ERR_IMAGE_…, ERR_GUEST_UNSUPPORTED. */
-  linuxLayout(vmlinux: string): Promise<object>;
+  /**
+   * The layout of a kernel, for the guest profile of its kind. Throws ERR_IMAGE_… or ERR_SYMBOLS_…, ERR_GUEST_UNSUPPORTED or
+   * ERR_LAYOUT_MEMBER_MISSING.
+   */
+  layout(source: LayoutSource): Promise<object>;
   /** Loads the policy in a folder, or the one of this name that comes along. Throws ERR_PLUGIN_INVALID. */
   policy(folderOrName: string): Promise<LoadedPolicy>;
 }
+
+/** What a layout is made of: a Linux kernel's ELF file, or published symbols of a Windows kernel and its version. */
+export type LayoutSource =
+  { readonly vmlinux: string } | { readonly symbols: string; readonly build?: string };
 
 /** Where a running scheduler can be reached: its control socket, or the configuration file that says where that is. */
 export interface SchedulerAddress {

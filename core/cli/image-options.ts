@@ -17,7 +17,10 @@ const units: Readonly<Record<string, number>> = { "": giB, G: giB, M: 2 ** 20 };
 export function withPlaceOptions(command: Command): Command {
   return command
     .addOption(driverOption().conflicts("image"))
-    .option("--image <file>", "look at an image of memory: raw RAM, or an ELF core of QEMU or Xen")
+    .option(
+      "--image <file>",
+      "look at an image of memory: raw RAM, an ELF core of QEMU or Xen, or a crash dump of Windows",
+    )
     .option(
       "--split <size>",
       "raw RAM: how much lies below 4 GiB, such as 2G (default: as on machine pc)",

@@ -1,5 +1,6 @@
 import type { HoldState } from "../snapshot/task-columns.js";
 import type { DomainReport, HostReport, ProcessReport } from "./host-report.js";
+import { shareText } from "../share.js";
 import { tableLines } from "./table.js";
 import { printable } from "./terminal.js";
 
@@ -7,11 +8,13 @@ const headings = ["DOMAIN", "PID", "NAME", "THREADS", "STATE", "CPU-TIME", "HOLD
 /** Columns of numbers. */
 const rightAligned = new Set(["PID", "THREADS", "CPU-TIME"]);
 
-/** A report as a table with one line a process; domains without processes tell why. */
+const usualWeight = 256;
+
+/** A report as a table with one line a process; then what is to be said of domains: unmanaged, and why; its share, if unusual. */
 export function processTable(report: HostReport): string {
   const rows = report.domains.flatMap((domain) => domain.processes.map((process) => rowOf(domain, process)));
   const lines = rows.length === 0 ? [] : tableLines(headings, rows, rightAligned);
-  const remarks = report.domains.filter((domain) => !domain.managed).map(remark);
+  const remarks = report.domains.flatMap((domain) => [...unmanaged(domain), ...unusualShare(domain)]);
   const none = report.domains.length === 0 ? ["no domains"] : [];
   return [...lines, ...remarks, ...none].map((text) => `${text}\n`).join("");
 }
@@ -33,8 +36,20 @@ function nameOf({ name, kernel, hidden }: ProcessReport): string {
   return hidden ? `${shown} (hidden)` : shown;
 }
 
-function remark(domain: DomainReport): string {
-  return `${printable(domain.name)} (domain ${domain.id}, ${domain.kind}) is unmanaged: ${printable(domain.reason ?? "no reason known")}`;
+function unmanaged(domain: DomainReport): readonly string[] {
+  if (domain.managed) return [];
+  return [`${titleOf(domain)} is unmanaged: ${printable(domain.reason ?? "no reason known")}`];
+}
+
+/** What domains have if nobody says otherwise is not worth a line. */
+function unusualShare(domain: DomainReport): readonly string[] {
+  const { weight = usualWeight, capPercent = 0, ioBytesPerSecond = 0 } = domain;
+  if (weight === usualWeight && capPercent === 0 && ioBytesPerSecond === 0) return [];
+  return [`${titleOf(domain)} has ${shareText(domain)}`];
+}
+
+function titleOf({ name, id, kind }: DomainReport): string {
+  return `${printable(name)} (domain ${id}, ${kind})`;
 }
 
 /** `12.34` seconds, `1:02:03` from an hour on. */

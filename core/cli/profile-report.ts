@@ -20,6 +20,7 @@ export interface DomainProfile {
   readonly os?: string;
   readonly version?: string;
   readonly buildId?: string;
+  readonly boot?: string;
   readonly evidence?: readonly string[];
   readonly capabilities?: GuestDescription["capabilities"];
   /** Absent where the profile tells no more. */

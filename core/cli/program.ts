@@ -3,10 +3,12 @@ import { isVmmschedError, messageOf } from "../errors.js";
 import type { Composition } from "./composition.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
+import { explainCommand } from "./explain.js";
 import { pluginsCommand } from "./plugins.js";
 import { profileCommand } from "./profile.js";
 import { psCommand } from "./ps.js";
 import { recordCommand } from "./record.js";
+import { recoverCommand } from "./recover.js";
 import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { statusCommand } from "./status.js";
@@ -24,7 +26,7 @@ Examples:
 
 /**
  * Runs one command line (without node and script) and returns its exit code: 0, 1 when something failed, 2 when the
- * command line is wrong. Errors go to stderr.
+ * command line is wrong, or one that the command's own help explains. Errors go to stderr.
  */
 export async function runCli(
   args: readonly string[],
@@ -40,6 +42,8 @@ export async function runCli(
   const commands = [
     runCommand,
     statusCommand,
+    explainCommand,
+    recoverCommand,
     pluginsCommand,
     psCommand,
     profileCommand,

@@ -4,34 +4,36 @@ import {
   type ProcessSummary,
   type ReplaySummary,
 } from "../record/replay-summary.js";
-import type { HeldProcess } from "../record/held-processes.js";
 import type { PolicyFailure } from "../record/record-content.js";
 import type { ReplayedTick } from "../record/replay.js";
+import type { DomainShare } from "../hypervisor.js";
+import type { WishedDomain } from "../record/wished-domains.js";
+import { isEmptyShare, shareText } from "../share.js";
+import type { WishedProcess } from "../record/wished-processes.js";
+import { noNice } from "../nice.js";
 import { printable } from "./terminal.js";
 
 type Mark = "+" | "-" | "=";
 
 /** Replayed ticks as lines: only what changed since the tick before. */
 export class ReplayTable {
-  /** Mark and text of what is held, by process. */
-  #shown = new Map<string, { readonly line: string; readonly label: string }>();
+  /** Mark and text of what is wished, by process and by domain. */
+  #shown = new Map<string, { readonly line: string; readonly label: string; readonly ended: string }>();
   #error: string | undefined;
 
   tick(tick: ReplayedTick, startNs: number): string {
     const when = `tick ${tick.number}, ${((tick.timeNs - startNs) / 1e9).toFixed(3)} s`;
-    const now = new Map(
-      tick.processes.map((process) => [
-        keyOf(process),
-        { line: standing(process), label: label(process), reason: process.reason },
-      ]),
-    );
+    const now = new Map([
+      ...tick.domains.map((domain) => [domain.uuid, shareLine(domain)] as const),
+      ...tick.processes.map((process) => [keyOf(process), processLine(process)] as const),
+    ]);
     const lines: string[] = [];
     for (const [key, { line, reason }] of now) {
       if (this.#shown.get(key)?.line === line) continue;
       lines.push(`${line}${reason === undefined ? "" : `: ${printable(reason)}`}`);
     }
     for (const [key, before] of this.#shown)
-      if (!now.has(key)) lines.push(`= ${before.label} held: no then, no now`);
+      if (!now.has(key)) lines.push(`= ${before.label} ${before.ended}`);
     if (tick.error !== undefined && tick.error !== this.#error)
       lines.push(`the policy fails now: ${indented(tick.error)}`);
     this.#shown = now;
@@ -46,10 +48,59 @@ export class ReplayTable {
   }
 }
 
-function standing(process: HeldProcess): string {
-  const { recorded, replayed, threads } = process;
-  const mark: Mark = !process.differs ? "=" : replayed > recorded ? "+" : "-";
-  return `${mark} ${label(process)} held: ${amount(recorded, threads)} then, ${amount(replayed, threads)} now`;
+function processLine(process: WishedProcess) {
+  return {
+    line: standing(process),
+    label: label(process),
+    ended: ended(process),
+    reason: process.reason,
+  };
+}
+
+/** `+`: it gets less now than then. */
+function shareLine({ domain, recorded, replayed, differs, reason }: WishedDomain) {
+  const less =
+    (replayed.weight ?? Infinity) < (recorded.weight ?? Infinity) ||
+    limit(replayed.capPercent) < limit(recorded.capPercent) ||
+    limit(replayed.ioBytesPerSecond) < limit(recorded.ioBytesPerSecond);
+  const mark: Mark = !differs ? "=" : less ? "+" : "-";
+  const text = `${wishText(recorded)} then, ${wishText(replayed)} now`;
+  return {
+    line: `${mark} ${printable(domain)} ${text}`,
+    label: printable(domain),
+    ended: "share: its own then, its own now",
+    reason,
+  };
+}
+
+/** 0 is no limit, as if nothing were wished. */
+function limit(wished = 0): number {
+  return wished === 0 ? Infinity : wished;
+}
+
+function wishText(wished: DomainShare): string {
+  return isEmptyShare(wished) ? "its own share" : shareText(wished);
+}
+
+function standing(process: WishedProcess): string {
+  const { recorded, replayed, threads, recordedNice, replayedNice } = process;
+  const held = `held: ${amount(recorded, threads)} then, ${amount(replayed, threads)} now`;
+  const nice = `nice: ${String(recordedNice ?? "no")} then, ${String(replayedNice ?? "no")} now`;
+  const hasNice = recordedNice !== undefined || replayedNice !== undefined;
+  const parts = [...(recorded + replayed > 0 ? [held] : []), ...(hasNice ? [nice] : [])];
+  return `${markOf(process)} ${label(process)} ${parts.join("; ")}`;
+}
+
+/** What it says of a process once nothing is wished for it any more. */
+function ended({ recorded, replayed }: WishedProcess): string {
+  return `${recorded + replayed > 0 ? "held" : "nice"}: no then, no now`;
+}
+
+/** `+`: less of it runs now than then. */
+function markOf({ differs, recorded, replayed, recordedNice, replayedNice }: WishedProcess): Mark {
+  if (!differs) return "=";
+  const more = replayed - recorded || (replayedNice ?? noNice) - (recordedNice ?? noNice);
+  return more > 0 ? "+" : "-";
 }
 
 function amount(held: number, threads: number): string {
@@ -57,7 +108,7 @@ function amount(held: number, threads: number): string {
   return held === threads ? "yes" : `${held} of ${threads} threads`;
 }
 
-function label({ domain, name, pid }: Pick<HeldProcess, "domain" | "name" | "pid">): string {
+function label({ domain, name, pid }: Pick<WishedProcess, "domain" | "name" | "pid">): string {
   return `${printable(domain)} ${printable(name)} (${pid})`;
 }
 

@@ -44,7 +44,7 @@ export function loadConfig(file: string | undefined): LoadedConfig {
  * file. Throws ERR_CONFIG_INVALID.
  */
 export function checkConfig(source: SourceDocument): LoadedConfig {
-  const problems = [...check(source.value), ...repeatedPolicies(source)];
+  const problems = [...check(source.value), ...repeatedPolicies(source), ...slowestIsFaster(source)];
   if (problems.length > 0) throw source.error("ERR_CONFIG_INVALID", problems, configHint);
   const config = source.value as Config;
   const absolute = (path: string) => resolve(dirname(source.file), path);
@@ -94,4 +94,12 @@ function repeatedPolicies(source: SourceDocument): readonly Problem[] {
       return [{ path: [...path, index, "name"], text: `${text}\nallowed: each policy once in a set` }];
     });
   });
+}
+
+function slowestIsFaster(source: SourceDocument): readonly Problem[] {
+  const { intervalMs, slowestIntervalMs } = isSchema(source.value) ? source.value : {};
+  if (typeof intervalMs !== "number" || typeof slowestIntervalMs !== "number") return [];
+  if (slowestIntervalMs >= intervalMs) return [];
+  const text = `found ${quote(slowestIntervalMs)}\nallowed: ${quote(intervalMs)}, which is intervalMs, or more`;
+  return [{ path: ["slowestIntervalMs"], text }];
 }

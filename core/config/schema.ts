@@ -1,4 +1,5 @@
 import type { FromSchema } from "json-schema-to-ts";
+import { guardSchema } from "./guard-schema.js";
 
 const namePatterns = (description: string, value: readonly string[]) =>
   ({
@@ -80,11 +81,11 @@ export const configSchema = {
     qemu: qemuSchema,
     simulatedDomains: {
       type: "array",
-      items: { enum: ["batch", "web", "toy"] },
+      items: { enum: ["batch", "web", "toy", "windows-vista", "windows-7", "windows-10"] },
       uniqueItems: true,
       default: ["batch", "web"],
       description:
-        "Domains of the simulated host: batch and web run Linux, toy a toy operating system to write a guest profile for",
+        "Domains of the simulated host: batch and web run Linux, toy a toy operating system to write a guest profile for, the others Windows",
     },
     intervalMs: {
       type: "integer",
@@ -92,6 +93,21 @@ export const configSchema = {
       maximum: 10_000,
       default: 100,
       description: "Time between two ticks",
+    },
+    jitterPercent: {
+      type: "number",
+      minimum: 0,
+      maximum: 50,
+      default: 0,
+      description:
+        "Each tick comes up to so much of the interval before or after its time, so that no guest knows when it is looked at",
+    },
+    slowestIntervalMs: {
+      type: "integer",
+      minimum: 10,
+      maximum: 10_000,
+      description:
+        "While nothing happens on the host, the time between two ticks grows up to this; without it, it stays intervalMs",
     },
     pause: {
       enum: ["late", "early"],
@@ -164,7 +180,8 @@ export const configSchema = {
     runtimeDirectory: {
       ...directoryPath,
       default: "/run/vmmsched",
-      description: "Where the control socket and the plugins in use lie while the scheduler runs",
+      description:
+        "Where the control socket, the journal and the plugins in use lie while the scheduler runs; the journal outlives one that is killed",
     },
     stateDirectory: {
       ...directoryPath,
@@ -185,6 +202,7 @@ export const configSchema = {
       default: 64,
       description: "Heap that one policy may use",
     },
+    guard: guardSchema,
   },
 } as const;
 

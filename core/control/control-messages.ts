@@ -1,4 +1,5 @@
 import type { Config } from "../config/schema.js";
+import type { Explanation } from "../cycle/explain/explanation.js";
 import type { SchedulerStatus } from "../cycle/scheduler-status.js";
 import type { LogFields, LogLevel } from "../log.js";
 import type { ActivePolicy } from "../policies/worker-policies.js";
@@ -37,6 +38,11 @@ export interface CycleThreadCalls {
   managedDomains(): Readonly<Record<string, readonly string[]>>;
   /** Undefined before the first tick. */
   status(): { readonly status: SchedulerStatus; readonly figures: ThreadFigures } | undefined;
+  /**
+   * Why a domain, and a process in it, is as it is. Undefined before the first tick. Throws ERR_DOMAIN_UNKNOWN, ERR_DOMAIN_AMBIGUOUS
+   * or ERR_PROCESS_UNKNOWN.
+   */
+  explain(domain: string, pid: string | undefined): Explanation | undefined;
   /** Should every tick be sent with `frame`? */
   capture(on: boolean): void;
   log(level: Exclude<LogLevel, "silent">, fields: LogFields, message: string): void;

@@ -4,6 +4,7 @@ import { VmmschedError } from "../errors.js";
 import { statusReport, type StatusReport } from "./status-report.js";
 import { policySets } from "../config/load.js";
 import type { ControlPlane } from "./control-plane.js";
+import type { Explanation } from "../cycle/explain/explanation.js";
 import type { CycleThreadCalls } from "./control-messages.js";
 import { isChangedByHand, noOverrides, withDisabled, withEnabled, withSet } from "../plugins/overrides.js";
 import type { PluginListReport, PluginReport } from "./socket/plugin-report.js";
@@ -31,12 +32,21 @@ export class OperatorControl implements PluginsControl {
   /** How the scheduler is doing. Throws ERR_CONTROL_CALL before the first tick. */
   async status(): Promise<StatusReport> {
     const seen = await this.cycle.call("status", []);
-    if (seen === undefined)
-      throw new VmmschedError("ERR_CONTROL_CALL", "the scheduler is still starting; try again");
+    if (seen === undefined) throw stillStarting();
     return statusReport(
       seen,
       this.plane.effective.policies.map(({ plugin }) => plugin.name),
     );
+  }
+
+  /**
+   * Who wishes what in a domain (a name, id or uuid), and for a process in it, and what is in force. Throws ERR_DOMAIN_UNKNOWN,
+   * ERR_DOMAIN_AMBIGUOUS, ERR_PROCESS_UNKNOWN, and ERR_CONTROL_CALL before the first tick.
+   */
+  async explain(domain: string, pid: string | undefined): Promise<Explanation> {
+    const explanation = await this.cycle.call("explain", [domain, pid]);
+    if (explanation === undefined) throw stillStarting();
+    return explanation;
   }
 
   async show(name: string): Promise<PluginReport> {
@@ -80,4 +90,8 @@ export class OperatorControl implements PluginsControl {
   #names(): readonly string[] {
     return [...new Set(this.plane.library.entries.map((entry) => entry.name))];
   }
+}
+
+function stillStarting(): VmmschedError {
+  return new VmmschedError("ERR_CONTROL_CALL", "the scheduler is still starting; try again");
 }

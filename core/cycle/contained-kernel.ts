@@ -9,6 +9,7 @@ import type {
 } from "../guest-profile.js";
 import type { Domain } from "../hypervisor.js";
 import type { EditTransaction } from "../memory/edit-transaction.js";
+import { leastNice, mostNice } from "../nice.js";
 import type { ConfiguredProfile } from "../plugins/configure.js";
 import type { SnapshotBuilder } from "../snapshot/snapshot-builder.js";
 
@@ -28,12 +29,17 @@ export async function attachContained(
 /** A profile's kernel, whose mistakes cost its own domain only: it throws nothing but VmmschedErrors. */
 class ContainedKernel implements GuestKernel {
   readonly description: GuestDescription;
+  readonly holdsInTwoSteps: boolean;
+  readonly priorityOf?: (nice: number) => number;
 
   constructor(
     private readonly profile: string,
     private readonly kernel: GuestKernel,
   ) {
     this.description = kernel.description;
+    this.holdsInTwoSteps = kernel.holdsInTwoSteps === true;
+    const priorities = prioritiesOf(kernel);
+    if (priorities !== undefined) this.priorityOf = (nice) => priorities[nice - leastNice] ?? 0;
   }
 
   get restarts(): number {
@@ -90,6 +96,21 @@ function asKernel(value: unknown): GuestKernel {
   if (missing.length === 0 && kernel?.description?.capabilities !== undefined) return kernel as GuestKernel;
   const names = missing.length === 0 ? "description" : missing.map(([name]) => name).join(", ");
   throw new TypeError(`it gave something that is no GuestKernel: ${names} missing`);
+}
+
+/** In the guest's own scale, from the least nice value on: asked once, so that it is the same for as long as the kernel lives. */
+function prioritiesOf(kernel: GuestKernel): readonly number[] | undefined {
+  if (!kernel.description.capabilities.priority.can) return undefined;
+  if (kernel.priorityOf === undefined)
+    throw new TypeError("it says that it can change priorities, and its kernel has no priorityOf()");
+  const priorities: number[] = [];
+  for (let nice = leastNice; nice <= mostNice; nice++) {
+    const priority = kernel.priorityOf(nice);
+    if (priority !== Math.trunc(priority) || Math.abs(priority) >= 2 ** 31)
+      throw new TypeError(`priorityOf(${String(nice)}) is ${String(priority)}, not a 32-bit integer`);
+    priorities.push(priority);
+  }
+  return priorities;
 }
 
 function contained(profile: string, call: string, error: unknown): VmmschedError {

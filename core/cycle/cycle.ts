@@ -2,6 +2,7 @@ import { inject, injectable } from "tsyringe";
 import { Clock } from "../clock.js";
 import { isVmmschedError } from "../errors.js";
 import type { GuestKernel, NotNow } from "../guest-profile.js";
+import { Guard } from "../guard/guard.js";
 import type { EditOutcome } from "../memory/edit-transaction.js";
 import { Log } from "../log.js";
 import { Policies, Wishes } from "../policies/policies.js";
@@ -10,6 +11,7 @@ import { type HostColumns, SharedHost } from "../snapshot/host-columns.js";
 import { HostView } from "../snapshot/host-view.js";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.js";
 import { holdStates, type TaskColumns } from "../snapshot/task-columns.js";
+import { CycleJournal } from "./cycle-journal.js";
 import { CycleOptions } from "./cycle-options.js";
 import { DomainRegistry } from "./domain-registry.js";
 import { DryRun } from "./dry-run.js";
@@ -19,7 +21,11 @@ import { dropWishesOfLeaving, letLeave } from "./leaving.js";
 import { LostDomains } from "./lost-domains.js";
 import type { ManagedDomain } from "./managed-domain.js";
 import type { PauseMeter } from "./pause-meter.js";
+import { Priorities } from "./priorities.js";
 import { Changes, reconcile } from "./reconcile.js";
+import { ShareTimes } from "./share-times.js";
+import { Shares } from "./shares.js";
+import { TaskHistory } from "./task-history.js";
 
 const unheld = holdStates.indexOf("none");
 const releasing = holdStates.indexOf("releasing");
@@ -27,13 +33,28 @@ const releasing = holdStates.indexOf("releasing");
 /** What became of one planned change. */
 export type ChangeOutcome = EditOutcome | NotNow;
 
+/** What the last tick came to, beside the snapshot. By row; valid until the next tick. */
+export interface LastTick {
+  /** Host clock when it began. */
+  readonly beganNs: number;
+  /** Policies were not asked: everything is being released. */
+  readonly releaseAll: boolean;
+  readonly wishes: Wishes;
+  /** Priorities that tasks are to have, in the guest's own scale. */
+  readonly priorities: Int32Array;
+}
+
 /**
  * One tick: scan every managed domain, let the policies decide, reconcile their wishes with what is, then pause the
- * domains with changes that can be made, edit, resume. With `pause: early` the pause begins before the scan and covers all domains.
+ * domains with changes that can be made, edit, resume; then set the domains' weights and caps. With `pause: early` the pause begins before the scan and covers all domains.
  */
 @injectable()
 export class Cycle {
   readonly columns: TaskColumns;
+  readonly shares: Shares;
+  readonly guard: Guard;
+  readonly history: TaskHistory;
+  readonly shareTimes = new ShareTimes();
   readonly #editing: EditPhase;
   readonly #view: HostView;
   readonly #dryRun: DryRun | undefined;
@@ -41,10 +62,12 @@ export class Cycle {
   readonly #deltas: CpuTimeDeltas;
   readonly #wishes: Wishes;
   readonly #changes: Changes;
+  readonly #priorities: Priorities;
   readonly #lost: LostDomains;
   /** Told of every tick that asked the policies, with what they wished; guests run meanwhile. */
   ticked: (wishes: Wishes) => void = () => undefined;
   #lastTickNs = -1;
+  #lastReleasedAll = false;
 
   constructor(
     @inject(DomainRegistry) private readonly registry: DomainRegistry,
@@ -54,6 +77,7 @@ export class Cycle {
     @inject(Clock) private readonly clock: Clock,
     @inject(CycleOptions) private readonly options: CycleOptions,
     @inject(Log) log: Log,
+    @inject(CycleJournal) readonly journal: CycleJournal = new CycleJournal(undefined, shared.tasks, log),
   ) {
     this.columns = shared.tasks;
     if (options.dryRun === true) this.#dryRun = new DryRun(options.maxTasks, log);
@@ -63,28 +87,68 @@ export class Cycle {
     this.#deltas = new CpuTimeDeltas(options.maxTasks);
     this.#wishes = new Wishes(options.maxTasks);
     this.#changes = new Changes(options.maxTasks);
+    this.#priorities = new Priorities(this.columns, registry, options.maxTasks);
+    this.shares = new Shares(registry, log, journal);
     this.#lost = new LostDomains(registry, editLog, this.#editing);
+    this.guard = new Guard(registry, this.columns, options, log);
+    this.history = new TaskHistory(this.columns, registry);
   }
 
   /** Runs one tick. With `releaseAll` no policy is asked and everything is released. */
   tick(releaseAll = false): void {
     const nowNs = this.clock.nowNs();
     this.registry.refresh(nowNs);
+    this.journal.inherit(this.registry, nowNs);
     try {
       if (this.options.pause === "early" && this.#dryRun === undefined) this.#editing.pauseAll();
       this.#scan(nowNs);
       this.#decide(releaseAll);
-      if (this.#dryRun === undefined) this.#editing.apply(this.#changes);
+      if (this.#dryRun === undefined) this.#edit();
     } finally {
-      this.#editing.resumeAll();
+      try {
+        this.#editing.resumeAll();
+      } finally {
+        // Also when something failed: what was changed is to be given back.
+        this.#priorities.settle(this.editLog);
+      }
     }
     this.#lastTickNs = nowNs;
-    this.#dryRun?.tell(this.columns, this.#builder.rows, this.#wishes, this.registry);
+    if (this.#dryRun === undefined) this.shares.apply(this.#wishes);
+    else this.shares.tell(this.#wishes);
+    this.#dryRun?.tell(
+      this.columns,
+      this.#builder.rows,
+      this.#wishes,
+      this.#priorities.wanted,
+      this.registry,
+    );
     if (this.#dryRun === undefined) this.#lost.remember(this.columns, this.#builder.rows);
-    this.editLog.flush(this.columns, this.registry, this.#wishes.reasons);
+    this.guard.remember((domain) => this.#lost.heldIn(domain));
+    this.guard.flush();
+    this.history.observe(this.#builder.rows, this.#wishes, this.#changes, this.editLog, nowNs);
+    this.shareTimes.observe(this.registry.domains, nowNs);
+    this.#lastReleasedAll = releaseAll;
+    this.editLog.flush(this.columns, this.registry, this.#wishes);
     if (!releaseAll) this.ticked(this.#wishes);
+    if (this.#dryRun === undefined) this.journal.after(this.#builder.rows, this.registry);
     letLeave(this.columns, this.#builder.rows, this.registry);
     this.#lost.giveUp(nowNs, releaseAll);
+  }
+
+  /** Undefined before the first tick. */
+  get last(): LastTick | undefined {
+    if (this.#lastTickNs < 0) return undefined;
+    return {
+      beganNs: this.#lastTickNs,
+      releaseAll: this.#lastReleasedAll,
+      wishes: this.#wishes,
+      priorities: this.#priorities.wanted,
+    };
+  }
+
+  /** Between the last tick and the one before it. */
+  get intervalNs(): number {
+    return this.shared.intervalNs;
   }
 
   /** Lengths of the pauses so far. */
@@ -105,22 +169,30 @@ export class Cycle {
   }
 
   /**
-   * Of those, how many have not been let go yet: what keeps them parked is still ours. A domain that could not be read
-   * counts as one, since something in it may be held.
+   * Of those, how many have not been let go yet: what keeps them parked is still ours; how many have a priority that is not
+   * their own; and how many domains a share. A domain that could not be read counts as one, since something in it may be held.
    */
-  tasksToLetGo(): number {
+  toUndo(): number {
     let count = 0;
     for (let row = 0; row < this.#builder.rows; row++)
       if (this.columns.hold[row] !== unheld && this.columns.hold[row] !== releasing) count++;
     for (const domain of this.registry.domains) if (domain.kernel !== undefined && !domain.managed) count++;
-    return count;
+    return count + this.changedPriorities() + this.shares.changed;
   }
 
-  /** Nothing is held, and every domain in which something could be has been read. */
+  /** How many tasks have a priority that is not their own, in the domains that the last tick could read. */
+  changedPriorities(): number {
+    return this.#priorities.changed;
+  }
+
+  /** Nothing is held or changed, and every domain in which something could be has been read. */
   allReleased(): boolean {
     return (
       this.heldTasks() === 0 &&
-      this.registry.domains.every((domain) => domain.kernel === undefined || domain.managed)
+      this.shares.changed === 0 &&
+      this.registry.domains.every(
+        ({ kernel, managed, priorities }) => kernel === undefined || (managed && priorities.empty),
+      )
     );
   }
 
@@ -146,6 +218,8 @@ export class Cycle {
     const first = this.#lastTickNs < 0;
     this.#deltas.update(this.columns, this.#builder.rows);
     const intervalNs = first ? 0 : nowNs - this.#lastTickNs;
+    this.guard.judge(this.#builder.rows, nowNs, intervalNs);
+    this.shared.setFacts({ ...this.clock.wallTime(), cpuCount: this.registry.cpuCount });
     this.shared.endWriting(this.registry.domains, this.#builder.rows, nowNs, intervalNs);
   }
 
@@ -161,10 +235,23 @@ export class Cycle {
     }
   }
 
+  #edit(): void {
+    const { pause, intervalNs: budgetNs } = this.options;
+    const { rows } = this.#builder;
+    const chance = { budgetNs, paused: pause === "early" };
+    this.journal.before(this.#changes, rows, this.registry, chance);
+    this.#editing.apply(this.#changes);
+  }
+
   #decide(releaseAll: boolean): void {
     if (releaseAll) this.#wishes.clear(this.#builder.rows);
-    else this.policies.decide(this.#wishes);
+    else {
+      this.policies.decide(this.#wishes);
+      this.guard.restrain(this.#builder.rows, this.#wishes);
+    }
     dropWishesOfLeaving(this.columns, this.#builder.rows, this.registry, this.#wishes);
-    reconcile(this.columns, this.#builder.rows, this.#wishes.holds, this.#changes);
+    this.#priorities.want(this.#builder.rows, this.#wishes.nices);
+    const { wanted } = this.#priorities;
+    reconcile(this.columns, this.#builder.rows, this.#wishes.holds, wanted, this.#changes);
   }
 }

@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import { inject, injectable } from "tsyringe";
 import { isVmmschedError } from "../errors.js";
 import { globs } from "../glob.js";
@@ -15,6 +16,8 @@ export const GuestProfiles = Symbol("GuestProfiles");
 export class DomainRegistry implements Disposable {
   readonly #bySlot: (ManagedDomain | undefined)[] = [];
   readonly #known: ManagedDomain[] = [];
+  /** Does not change, and takes long to ask for. */
+  readonly #ownCpuCount = cpus().length;
   readonly #isWanted: (name: string) => boolean;
   readonly #listener: DomainListener = {
     statusChanged: (domain) => {
@@ -40,6 +43,11 @@ export class DomainRegistry implements Disposable {
   /** In the order in which they were met. */
   get domains(): readonly ManagedDomain[] {
     return this.#known;
+  }
+
+  /** Physical CPUs of the host. */
+  get cpuCount(): number {
+    return this.hypervisor.cpuCount ?? this.#ownCpuCount;
   }
 
   bySlot(slot: number): ManagedDomain | undefined {
@@ -97,6 +105,7 @@ export class DomainRegistry implements Disposable {
     const infos = this.hypervisor.domains();
     for (let i = this.#known.length - 1; i >= 0; i--) this.#dropIfGone(i, infos);
     for (const info of infos) if (!info.ended && !this.#isKnown(info)) this.#add(info);
+    for (const domain of this.#known) domain.shares.observe();
   }
 
   #isKnown(info: DomainInfo): boolean {

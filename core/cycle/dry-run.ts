@@ -1,47 +1,80 @@
 import type { Log } from "../log.js";
 import type { Wishes } from "../policies/policies.js";
 import { TaskTable } from "../snapshot/task-table.js";
-import { taskFlags, type TaskColumns } from "../snapshot/task-columns.js";
+import type { TaskColumns } from "../snapshot/task-columns.js";
 import type { DomainRegistry } from "./domain-registry.js";
+import { isEditable } from "./reconcile.js";
+
+/** What the policies wish in one tick, by task: 1 = a hold; and the priority that the task would have, less the least. */
+interface Told {
+  readonly holds: TaskTable;
+  readonly priorities: TaskTable;
+}
+const leastPriority = -(2 ** 31);
 
 /** What the policies would have done, told once when it begins and once when it ends. Nothing is paused or written. */
 export class DryRun {
-  #before: TaskTable;
-  #now: TaskTable;
+  #before: Told;
+  #now: Told;
 
   constructor(
     capacity: number,
     private readonly log: Log,
   ) {
-    this.#before = new TaskTable(capacity);
-    this.#now = new TaskTable(capacity);
+    this.#before = { holds: new TaskTable(capacity), priorities: new TaskTable(capacity) };
+    this.#now = { holds: new TaskTable(capacity), priorities: new TaskTable(capacity) };
   }
 
-  tell(columns: TaskColumns, rows: number, wishes: Wishes, registry: DomainRegistry): void {
+  /** `priorities`: what each task would have, by row. */
+  tell(
+    columns: TaskColumns,
+    rows: number,
+    wishes: Wishes,
+    priorities: Int32Array,
+    registry: DomainRegistry,
+  ): void {
     const { before, now } = { before: this.#before, now: this.#now };
-    now.clear();
+    now.holds.clear();
+    now.priorities.clear();
     for (let row = 0; row < rows; row++) {
       const slot = columns.domain[row] ?? 0;
       const identity = [slot, columns.address[row] ?? 0, columns.startTimeNs[row] ?? 0] as const;
-      const held = before.get(...identity) > 0;
-      const wished = wishes.holds[row] === 1 && isEditable(columns, row);
-      now.put(...identity, wished ? 1 : 0);
-      if (held === wished) continue;
-      const facts = {
-        event: wished ? "would-hold" : "would-release",
+      const who = () => ({
         domain: registry.bySlot(slot)?.info.name,
         pid: columns.process[row],
         tid: columns.id[row],
         name: columns.names.get(row, "latin1"),
-        ...(wished ? { reason: wishes.reasons[row] } : {}),
-      };
-      this.log.info(facts, `${wished ? "would hold" : "would release"} ${String(facts.tid)}`);
+      });
+      const held = before.holds.get(...identity) > 0;
+      const wished = wishes.holds[row] === 1 && isEditable(columns, row);
+      if (wished) now.holds.put(...identity, 1);
+      if (held !== wished) this.#tellHold(wished, who(), wishes.reasons[row]);
+
+      const own = columns.priority[row] ?? 0;
+      const would = priorities[row] ?? own;
+      const known = before.priorities.get(...identity);
+      const from = known < 0 ? own : known + leastPriority;
+      if (would !== own) now.priorities.put(...identity, would - leastPriority);
+      if (would !== from)
+        this.#tellPriority(
+          { ...who(), from, to: would },
+          would === own ? undefined : wishes.niceReasons[row],
+        );
     }
     this.#before = now;
     this.#now = before;
   }
-}
 
-function isEditable(columns: TaskColumns, row: number): boolean {
-  return ((columns.flags[row] ?? 0) & (taskFlags.kernel | taskFlags.untouchable)) === 0;
+  #tellHold(wished: boolean, who: { readonly tid: number | undefined }, reason: string | undefined): void {
+    const facts = { event: wished ? "would-hold" : "would-release", ...who, ...(wished ? { reason } : {}) };
+    this.log.info(facts, `${wished ? "would hold" : "would release"} ${String(who.tid)}`);
+  }
+
+  #tellPriority(
+    change: { readonly tid: number | undefined; readonly from: number; readonly to: number },
+    reason: string | undefined,
+  ): void {
+    const facts = { event: "would-set-priority", ...change, ...(reason === undefined ? {} : { reason }) };
+    this.log.info(facts, `would set the priority of ${String(change.tid)} to ${String(change.to)}`);
+  }
 }

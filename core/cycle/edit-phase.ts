@@ -1,16 +1,19 @@
 import type { Clock } from "../clock.js";
 import { isVmmschedError, messageOf } from "../errors.js";
-import type { GuestKernel, TaskChange } from "../guest-profile.js";
+import type { GuestKernel, HoldChange, PriorityChange, TaskChange, TaskIdentity } from "../guest-profile.js";
 import type { PausedDomain } from "../hypervisor.js";
 import { nullVa, type GuestVa } from "../memory/address.js";
 import { EditTransaction } from "../memory/edit-transaction.js";
 import type { TaskColumns } from "../snapshot/task-columns.js";
 import type { CycleOptions } from "./cycle-options.js";
 import type { DomainRegistry } from "./domain-registry.js";
+import type { ChangeOutcome } from "./cycle.js";
 import type { EditLog } from "./edit-log.js";
 import type { ManagedDomain } from "./managed-domain.js";
 import { PauseMeter } from "./pause-meter.js";
 import type { Changes } from "./reconcile.js";
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /**
  * Makes the changes of a tick: plans each on the running guest, pauses the domains in which something can be done, plans
@@ -21,12 +24,10 @@ export class EditPhase {
   readonly #edit = new EditTransaction();
   /** Indices of the changes of one domain that can be made now. */
   readonly #ready: Int32Array;
-  readonly #change: { -readonly [Key in keyof TaskChange]: TaskChange[Key] } = {
-    kind: "hold",
-    address: nullVa,
-    id: 0,
-    startTimeNs: 0,
-  };
+  /** The objects that serve for all changes. */
+  readonly #hold: Mutable<HoldChange> = { kind: "hold", address: nullVa, id: 0, startTimeNs: 0 };
+  readonly #priority: Mutable<PriorityChange> = { ...this.#hold, kind: "priority", priority: 0 };
+  readonly #before: Mutable<PriorityChange> = { ...this.#priority };
   /** By slot; empty unless all domains are paused ahead of the scan. */
   readonly #paused: PausedDomain[] = [];
   #pausedSinceNs = 0;
@@ -38,7 +39,7 @@ export class EditPhase {
     private readonly clock: Clock,
     private readonly options: CycleOptions,
   ) {
-    this.#ready = new Int32Array(options.maxTasks);
+    this.#ready = new Int32Array(2 * options.maxTasks);
   }
 
   /** Pauses every managed domain. */
@@ -67,8 +68,10 @@ export class EditPhase {
         failures.push(error);
       }
     }
+    const lengthNs = this.#recordPause(this.#pausedSinceNs);
+    for (const domain of this.registry.domains)
+      if (this.#paused[domain.slot] !== undefined) domain.wasPaused(lengthNs);
     this.#paused.length = 0;
-    this.#recordPause(this.#pausedSinceNs);
     if (failures.length > 0) throw failures[0];
   }
 
@@ -83,19 +86,23 @@ export class EditPhase {
     }
   }
 
-  /** Makes one change outside a tick. Returns what became of it: an outcome, or in words what was thrown. */
-  applyOne({ domain }: ManagedDomain, kernel: GuestKernel, change: TaskChange): string {
+  /**
+   * Makes one change outside a tick; where a priority is to have been `before`, only if it still is. Returns what became
+   * of it: an outcome, or in words what was thrown.
+   */
+  applyOne(managed: ManagedDomain, kernel: GuestKernel, change: TaskChange, before?: PriorityChange): string {
+    const { domain } = managed;
     try {
+      if (before !== undefined && kernel.plan(before, this.#edit) === "planned") return "nothing to do";
       const planned = kernel.plan(change, this.#edit);
       if (planned !== "planned") return planned;
       this.#edit.prepareWrites(domain);
       const sinceNs = this.clock.nowNs();
       try {
         using paused = domain.pause();
-        const again = kernel.plan(change, this.#edit);
-        return again === "planned" ? this.#edit.commit(paused) : again;
+        return this.#editOne(kernel, paused, change, before);
       } finally {
-        this.#recordPause(sinceNs);
+        managed.wasPaused(this.#recordPause(sinceNs));
       }
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
@@ -115,32 +122,42 @@ export class EditPhase {
       }
       return;
     }
-    const ready = this.#prepare(domain, kernel, changes, from, to);
-    if (ready === 0) return;
+    for (let i = from; i < to; i++) this.#ready[i - from] = i;
+    const begun = this.#editReady(domain, kernel, changes, to - from);
+    if (kernel.holdsInTwoSteps === true) this.#editReady(domain, kernel, changes, begun);
+  }
+
+  /** Makes the first `count` changes of `#ready` in a pause of their own. Leaves the holds that were committed there, and returns their number. */
+  #editReady(domain: ManagedDomain, kernel: GuestKernel, changes: Changes, count: number): number {
+    const ready = this.#prepare(domain, kernel, changes, count);
+    if (ready === 0) return 0;
+    let committed = 0;
     const sinceNs = this.clock.nowNs();
     try {
       using paused = domain.domain.pause();
-      this.#editPaused(kernel, paused, changes, ready, sinceNs);
+      committed = this.#editPaused(kernel, paused, changes, ready, sinceNs);
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
       this.editLog.failed(domain, error);
     }
-    this.#recordPause(sinceNs);
+    domain.wasPaused(this.#recordPause(sinceNs));
+    return committed;
   }
 
   /**
-   * Plans each change on the running guest: what cannot be done now needs no pause, and what can has its frames made
-   * ready. Fills `#ready` with the indices of the latter and returns how many there are.
+   * Plans the first `candidates` changes of `#ready` on the running guest: what cannot be done now needs no pause, and what can
+   * has its frames made ready. Leaves the latter in `#ready` and returns how many there are.
    */
-  #prepare(domain: ManagedDomain, kernel: GuestKernel, changes: Changes, from: number, to: number): number {
+  #prepare(domain: ManagedDomain, kernel: GuestKernel, changes: Changes, candidates: number): number {
     let count = 0;
-    for (let i = from; i < to; i++) {
+    for (let next = 0; next < candidates; next++) {
+      const i = this.#ready[next] ?? 0;
       try {
         const planned = kernel.plan(this.#changeAt(changes, i), this.#edit);
         if (planned === "planned") {
           this.#edit.prepareWrites(domain.domain);
           this.#ready[count++] = i;
-        } else this.editLog.note(changes.rows[i] ?? 0, this.#change.kind, planned);
+        } else this.editLog.note(changes, i, planned);
       } catch (error) {
         if (!isVmmschedError(error)) throw error;
         this.editLog.failed(domain, error);
@@ -149,37 +166,77 @@ export class EditPhase {
     return count;
   }
 
-  /** Plans again and commits the first `count` changes of `#ready`; what the budget leaves undone comes again with the next tick. */
+  /**
+   * Plans again and commits the first `count` changes of `#ready`; what the budget leaves undone comes again with the next tick.
+   * Leaves the holds that were committed in `#ready`, and returns their number.
+   */
   #editPaused(
     kernel: GuestKernel,
     paused: PausedDomain,
     changes: Changes,
     count: number,
     sinceNs: number,
-  ): void {
+  ): number {
+    let committed = 0;
     for (let next = 0; next < count; next++) {
-      if (next > 0 && this.clock.nowNs() - sinceNs > this.options.pauseBudgetNs) return;
+      if (next > 0 && this.clock.nowNs() - sinceNs > this.options.pauseBudgetNs) break;
       const i = this.#ready[next] ?? 0;
-      const planned = kernel.plan(this.#changeAt(changes, i), this.#edit);
-      this.editLog.note(
-        changes.rows[i] ?? 0,
-        this.#change.kind,
-        planned === "planned" ? this.#edit.commit(paused) : planned,
-      );
+      const change = this.#changeAt(changes, i);
+      const outcome = this.#editOne(kernel, paused, change, this.#beforeAt(changes, i));
+      this.editLog.note(changes, i, outcome);
+      if (change.kind === "hold" && outcome === "committed") this.#ready[committed++] = i;
     }
+    return committed;
   }
 
-  /** The change at index `i`, in the one object that serves for all. */
+  /**
+   * Plans again and commits. A task that is to get another priority must still have the one `before`: only then is it
+   * known what the guest itself gave it last.
+   */
+  #editOne(
+    kernel: GuestKernel,
+    paused: PausedDomain,
+    change: TaskChange,
+    before: PriorityChange | undefined,
+  ): ChangeOutcome {
+    const still = before === undefined ? "nothing to do" : kernel.plan(before, this.#edit);
+    if (still !== "nothing to do") return still === "planned" ? "stale" : still;
+    const planned = kernel.plan(change, this.#edit);
+    return planned === "planned" ? this.#edit.commit(paused) : planned;
+  }
+
+  /** The change at index `i`. */
   #changeAt(changes: Changes, i: number): TaskChange {
     const row = changes.rows[i] ?? 0;
-    this.#change.kind = changes.holds[i] === 1 ? "hold" : "release";
-    this.#change.address = (this.columns.address[row] ?? 0) as GuestVa;
-    this.#change.id = this.columns.id[row] ?? 0;
-    this.#change.startTimeNs = this.columns.startTimeNs[row] ?? 0;
-    return this.#change;
+    const kind = changes.kind(i);
+    if (kind === "priority") return this.#priorityAt(row, changes.to[i] ?? 0, this.#priority);
+    this.#hold.kind = kind;
+    this.#identify(row, this.#hold);
+    return this.#hold;
   }
 
-  #recordPause(sinceNs: number): void {
-    this.pauses.record(this.clock.nowNs() - sinceNs, this.options.pauseBudgetNs);
+  /** The priority that the task has in the snapshot, where the change at index `i` is to be of that. */
+  #beforeAt(changes: Changes, i: number): PriorityChange | undefined {
+    if (changes.kind(i) !== "priority") return undefined;
+    return this.#priorityAt(changes.rows[i] ?? 0, changes.from[i] ?? 0, this.#before);
+  }
+
+  #priorityAt(row: number, priority: number, into: Mutable<PriorityChange>): PriorityChange {
+    into.priority = priority;
+    this.#identify(row, into);
+    return into;
+  }
+
+  #identify(row: number, into: Mutable<TaskIdentity>): void {
+    into.address = (this.columns.address[row] ?? 0) as GuestVa;
+    into.id = this.columns.id[row] ?? 0;
+    into.startTimeNs = this.columns.startTimeNs[row] ?? 0;
+  }
+
+  /** Returns how long it was. */
+  #recordPause(sinceNs: number): number {
+    const lengthNs = this.clock.nowNs() - sinceNs;
+    this.pauses.record(lengthNs, this.options.pauseBudgetNs);
+    return lengthNs;
   }
 }

@@ -54,6 +54,7 @@ function domainReport(domain: ManagedDomain, seen: DomainSnapshot | undefined, r
     ...(description === undefined ? {} : { os: description.os, version: description.version }),
     managed: domain.managed,
     ...(domain.managed ? {} : { reason: domain.reason || "its task lists could not be read this time" }),
+    ...domain.share,
     races,
     processes: (seen?.processes ?? []).map((process: ProcessSnapshot) =>
       processReport(process, process.threads.map(threadReport)),
@@ -70,8 +71,19 @@ function domainProfile({ info, kernel, reason, profileName }: ManagedDomain): Do
 }
 
 function threadReport(task: TaskSnapshot): ThreadReport {
-  const { id, name, state, cpu, priority, cpuTimeNs, hold } = task;
-  return { tid: id, name, state, cpu, priority, cpuTimeNs, hold };
+  const { id, name, state, cpu, priority, cpuTimeNs, hold, startTimeNs } = task;
+  const { scheduling, waitTimeNs, voluntarySwitches, involuntarySwitches } = task;
+  const { readBytes, writtenBytes, uid } = task;
+  return {
+    ...{ tid: id, name, state, cpu, priority, cpuTimeNs, hold, startTimeNs },
+    ...(scheduling === undefined ? {} : { scheduling }),
+    ...(waitTimeNs === undefined ? {} : { waitTimeNs }),
+    ...(voluntarySwitches === undefined ? {} : { voluntarySwitches }),
+    ...(involuntarySwitches === undefined ? {} : { involuntarySwitches }),
+    ...(readBytes === undefined ? {} : { readBytes }),
+    ...(writtenBytes === undefined ? {} : { writtenBytes }),
+    ...(uid === undefined ? {} : { uid }),
+  };
 }
 
 /** Host's realtime clock, with the resolution of the monotonic one. */

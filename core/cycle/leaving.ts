@@ -2,6 +2,7 @@ import { holdStates, type TaskColumns } from "../snapshot/task-columns.js";
 import type { Wishes } from "../policies/policies.js";
 import type { DomainRegistry } from "./domain-registry.js";
 
+const whyLeaving = "the guest profile of its domain was removed";
 const unheld = holdStates.indexOf("none");
 
 /** Where the guest profile was removed, nothing is wished any more. */
@@ -12,13 +13,14 @@ export function dropWishesOfLeaving(
   wishes: Wishes,
 ): void {
   for (let row = 0; row < rows; row++)
-    if (registry.bySlot(columns.domain[row] ?? -1)?.leaving === true) wishes.holds[row] = 0;
+    if (registry.bySlot(columns.domain[row] ?? -1)?.leaving === true) wishes.drop(row, whyLeaving);
 }
 
-/** Lets go of kernels whose profile was removed and in which, as the last scan saw, nothing is held any more. */
+/** Lets go of kernels whose profile was removed and in which, as the last scan saw, nothing is held or changed any more. */
 export function letLeave(columns: TaskColumns, rows: number, registry: DomainRegistry): void {
   for (const domain of registry.domains)
-    if (domain.leaving && domain.managed && !isHolding(columns, rows, domain.slot)) domain.leave();
+    if (domain.leaving && domain.managed && domain.priorities.empty && !isHolding(columns, rows, domain.slot))
+      domain.leave();
 }
 
 function isHolding(columns: TaskColumns, rows: number, slot: number): boolean {

@@ -1,4 +1,4 @@
-import type { TaskChange } from "../guest-profile.js";
+import type { GuestKernel, TaskIdentity } from "../guest-profile.js";
 import type { GuestVa } from "../memory/address.js";
 import { holdStates, type TaskColumns } from "../snapshot/task-columns.js";
 import type { ChangeOutcome } from "./cycle.js";
@@ -6,9 +6,10 @@ import type { DomainRegistry } from "./domain-registry.js";
 import type { EditLog } from "./edit-log.js";
 import type { EditPhase } from "./edit-phase.js";
 import type { ManagedDomain } from "./managed-domain.js";
+import type { TaskPriority } from "./priority-entries.js";
 
 /** A task that is held, as it was last seen. */
-export interface HeldRecord extends Omit<TaskChange, "kind"> {
+export interface HeldRecord extends TaskIdentity {
   readonly process: number;
   readonly name: string;
 }
@@ -21,7 +22,7 @@ const letGo: readonly ChangeOutcome[] = ["committed", "nothing to do", "gone"];
 
 /**
  * Remembers what is held in each domain, for when its task lists cannot be read any more: before such a kernel is given
- * up, its tasks are let go one by one, without a scan.
+ * up, its tasks are let go, and given back their own priority, one by one and without a scan.
  */
 export class LostDomains {
   readonly #held = new WeakMap<ManagedDomain, readonly HeldRecord[]>();
@@ -34,7 +35,7 @@ export class LostDomains {
 
   /** What is held after a tick, in the domains that could be read. To be called before the edit log is flushed. */
   remember(columns: TaskColumns, rows: number): void {
-    const edited = this.editLog.committed();
+    const edited = this.editLog.committedHolds();
     const bySlot = new Map<number, HeldRecord[]>();
     for (let row = 0; row < rows; row++) {
       const kind = edited.get(row);
@@ -54,15 +55,26 @@ export class LostDomains {
       if (domain.managed) this.#held.set(domain, bySlot.get(domain.slot) ?? []);
   }
 
+  /** What was held in it when its tasks were last read. */
+  heldIn(domain: ManagedDomain): readonly HeldRecord[] {
+    return this.#held.get(domain) ?? [];
+  }
+
   /**
-   * Between two ticks: lets tasks go in the domains that are lost, and gives up those in which nothing is held any more.
-   * One in which something still is when patience ends is given up, too, and told, but for when the scheduler `stops`:
-   * then it has to know.
+   * Between two ticks: lets tasks go in the domains that are lost, and gives up those in which everything is undone. One in
+   * which something is not when patience ends is given up, too, and told, but for when the scheduler `stops`:
+   * then it has to know. Where another kernel runs by now, everything has ended with the one before.
    */
   giveUp(nowNs: number, stops: boolean): void {
     for (const domain of this.registry.domains) {
       const { kernel, lost } = domain;
       if (kernel === undefined || lost === undefined) continue;
+      if (lost.replaced) {
+        this.#held.delete(domain);
+        domain.priorities.forget();
+        domain.giveUp(nowNs);
+        continue;
+      }
       let reason = lost.reason;
       const left = (this.#held.get(domain) ?? []).filter((task) => {
         const outcome = this.editing.applyOne(domain, kernel, { ...task, kind: "release" });
@@ -74,9 +86,26 @@ export class LostDomains {
         return true;
       });
       this.#held.set(domain, left);
-      if (left.length > 0 && (stops || nowNs - lost.sinceNs < patienceNs)) continue;
-      if (left.length > 0) this.editLog.leftHeld(domain, left, reason);
+      const changed = domain.priorities.changed().filter((task) => {
+        const outcome = this.#restore(domain, kernel, task);
+        if (letGo.includes(outcome as ChangeOutcome)) {
+          this.editLog.restored(domain, task, outcome);
+          domain.priorities.restored(task);
+          return false;
+        }
+        reason = outcome;
+        return true;
+      });
+      const undone = left.length + changed.length === 0;
+      if (!undone && (stops || nowNs - lost.sinceNs < patienceNs)) continue;
+      if (!undone) this.editLog.left(domain, left, changed, reason);
       domain.giveUp(nowNs);
     }
+  }
+
+  #restore(domain: ManagedDomain, kernel: GuestKernel, task: TaskPriority): string {
+    const { address, id, startTimeNs, original, set = original } = task;
+    const ours = { kind: "priority", address, id, startTimeNs, priority: set } as const;
+    return this.editing.applyOne(domain, kernel, { ...ours, priority: original }, ours);
   }
 }

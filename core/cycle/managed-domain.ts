@@ -1,26 +1,21 @@
 import { isVmmschedError, messageOf } from "../errors.js";
 import type { GuestKernel } from "../guest-profile.js";
-import type { Domain, DomainInfo } from "../hypervisor.js";
+import type { Domain, DomainInfo, DomainShare } from "../hypervisor.js";
 import type { ConfiguredProfile } from "../plugins/configure.js";
 import type { DomainEntry } from "../snapshot/domain-columns.js";
 import { KernelSearch, type FoundKernel } from "./kernel-search.js";
+import { PriorityLedger } from "./priority-ledger.js";
+import { Readability, type LostKernel } from "./readability.js";
 import { Replacement } from "./replacement.js";
+import { ShareLedger } from "./share-ledger.js";
 
 /** A kernel that starts up is looked at again soon, anything else ever more rarely. */
 const retryNotReadyNs = 0.5e9;
 const retryFirstNs = 1e9;
 const retryLongestNs = 8e9;
-/** Scans that fail for this long mean that the kernel we knew is no longer there. */
-const lostAfterNs = 5e9;
 
 /** What a domain is to us; `unmanaged` carries the reason. */
 export type DomainStatus = "attaching" | "managed" | "unmanaged";
-
-/** A kernel whose task lists could not be read for so long that it is to be given up. */
-export interface LostKernel {
-  readonly sinceNs: number;
-  readonly reason: string;
-}
 
 /** Told of what happens to a domain, to log it. */
 export interface DomainListener {
@@ -40,8 +35,16 @@ export class ManagedDomain implements DomainEntry, Disposable {
   /** Its rows are in the present snapshot. */
   managed = false;
   cpuTimeDeltaNs = 0;
-  /** Its profile was removed: nothing is wished in it any more, and when nothing is held it is let go ({@link leave}). */
+  /** For how long we have paused it in the last interval. */
+  pausedNs = 0;
+  /** What it wants may stand against other domains: the guard decides. */
+  hasSay = true;
+  /** Its profile was removed: nothing is wished in it any more, and when all is undone it is let go ({@link leave}). */
   leaving = false;
+  /** Outlives its kernel: what could not be given back is given back by the one that is found next. */
+  readonly priorities = new PriorityLedger();
+  readonly shares: ShareLedger;
+  readonly #readability = new Readability();
   #found: FoundKernel | undefined;
   #search: KernelSearch | undefined;
   #replacement: Replacement | undefined;
@@ -51,8 +54,8 @@ export class ManagedDomain implements DomainEntry, Disposable {
   #removedProfile: string | undefined;
   #excluded = false;
   #cpuTimeNs = -1;
-  #failingSinceNs = -1;
-  #lost: LostKernel | undefined;
+  /** Since this interval began. */
+  #pausedSoFarNs = 0;
   #nextAttachNs = 0;
   #retryNs = retryFirstNs;
 
@@ -62,7 +65,9 @@ export class ManagedDomain implements DomainEntry, Disposable {
     readonly domain: Domain,
     private profiles: readonly ConfiguredProfile[],
     private readonly listener: DomainListener,
-  ) {}
+  ) {
+    this.shares = new ShareLedger(domain);
+  }
 
   get kernel(): GuestKernel | undefined {
     return this.#found?.kernel;
@@ -82,10 +87,22 @@ export class ManagedDomain implements DomainEntry, Disposable {
     return this.#search !== undefined || this.#replacement !== undefined;
   }
 
-  /** Takes over the hypervisor's accounting of the last interval. */
+  /** In the VM scheduler, as it was read before this tick's snapshot. */
+  get share(): DomainShare | undefined {
+    return this.shares.present;
+  }
+
+  /** Takes over the hypervisor's accounting of the last interval, and ours of its pauses. */
   accountCpuTime(): void {
+    this.pausedNs = this.#pausedSoFarNs;
+    this.#pausedSoFarNs = 0;
     this.cpuTimeDeltaNs = this.#cpuTimeNs < 0 ? 0 : this.info.cpuTimeNs - this.#cpuTimeNs;
     this.#cpuTimeNs = this.info.cpuTimeNs;
+  }
+
+  /** We have paused it for so long. */
+  wasPaused(lengthNs: number): void {
+    this.#pausedSoFarNs += lengthNs;
   }
 
   /** Starts looking for a kernel, if there is none and it is time to. Never throws: what goes wrong becomes the reason. */
@@ -101,6 +118,7 @@ export class ManagedDomain implements DomainEntry, Disposable {
   /** The configuration leaves it alone: it is never looked into. */
   exclude(): void {
     this.#excluded = true;
+    this.shares.leaveAlone("excluded by the configuration");
     this.status = "unmanaged";
     this.reason = "excluded by the configuration";
   }
@@ -128,7 +146,7 @@ export class ManagedDomain implements DomainEntry, Disposable {
   replaceWhenReady(capacity: number): void {
     if (this.#found === undefined || this.#replacement === undefined) return;
     const { profile } = this.#replacement;
-    const kernel = this.#replacement.take(this.#found.kernel, capacity);
+    const kernel = this.#replacement.take(this.#found.kernel, capacity, this.priorities);
     if (kernel === undefined) return;
     this.#stopReplacing();
     if (typeof kernel === "string") {
@@ -140,7 +158,7 @@ export class ManagedDomain implements DomainEntry, Disposable {
     this.#setManaged({ kernel, profile });
   }
 
-  /** Between two ticks: nothing in it is held any more, and its profile is gone. Others may look at it. */
+  /** Between two ticks: everything in it is undone, and its profile is gone. Others may look at it. */
   leave(): void {
     this.#removedProfile = this.profileName;
     this.#release();
@@ -149,26 +167,23 @@ export class ManagedDomain implements DomainEntry, Disposable {
 
   scanned(): void {
     this.managed = true;
-    this.#failingSinceNs = -1;
-    this.#lost = undefined;
+    this.#readability.reset();
   }
 
-  /** The tick's scan failed. Transient at first; a kernel that stays unreadable is {@link lost}. */
+  /** The tick's scan failed. */
   scanFailed(nowNs: number, error: unknown): void {
     this.managed = false;
-    if (this.#failingSinceNs < 0) this.#failingSinceNs = nowNs;
-    if (nowNs - this.#failingSinceNs < lostAfterNs) return;
-    this.#lost ??= { sinceNs: nowNs, reason: `its task lists cannot be read: ${messageOf(error)}` };
+    this.#readability.failed(nowNs, error);
   }
 
   /** Since when, and why, the kernel that we knew is taken to be no longer there; undefined: it is. */
   get lost(): LostKernel | undefined {
-    return this.#lost;
+    return this.#readability.lost;
   }
 
   /** Between two ticks: a lost kernel is given up and looked for anew. */
   giveUp(nowNs: number): void {
-    const reason = this.#lost?.reason ?? this.reason;
+    const reason = this.lost?.reason ?? this.reason;
     this.#release();
     this.#setUnmanaged(reason, nowNs, retryFirstNs);
   }
@@ -229,8 +244,7 @@ export class ManagedDomain implements DomainEntry, Disposable {
     this.#found = undefined;
     this.leaving = false;
     this.managed = false;
-    this.#failingSinceNs = -1;
-    this.#lost = undefined;
+    this.#readability.reset();
     this.#notTaken = "";
   }
 

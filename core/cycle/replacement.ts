@@ -6,6 +6,7 @@ import type { ConfiguredProfile } from "../plugins/configure.js";
 import { SnapshotBuilder } from "../snapshot/snapshot-builder.js";
 import { holdStates, TaskColumns } from "../snapshot/task-columns.js";
 import { KernelSearch } from "./kernel-search.js";
+import type { PriorityLedger } from "./priority-ledger.js";
 
 /** A running guest changes while both look at it; this often a take-over is tried, a tick apart. */
 const takeOverTries = 10;
@@ -30,8 +31,10 @@ export class Replacement implements Disposable {
   }
 
   /** Between two ticks: the new kernel, in force from now on; the reason why it never will be; undefined: not yet. */
-  take(from: GuestKernel, capacity: number): GuestKernel | string | undefined {
+  take(from: GuestKernel, capacity: number, priorities: PriorityLedger): GuestKernel | string | undefined {
     if (this.#kernel === undefined) return this.#problem;
+    if (this.#kernel.priorityOf === undefined && !priorities.empty)
+      return "it cannot give tasks their own priority back, which has been changed";
     try {
       handOver(from, this.#kernel, capacity);
       const kernel = this.#kernel;

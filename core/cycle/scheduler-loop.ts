@@ -7,6 +7,8 @@ import { Cycle } from "./cycle.js";
 import { CycleOptions } from "./cycle-options.js";
 import { DomainRegistry } from "./domain-registry.js";
 import { EditLog } from "./edit-log.js";
+import { Quietness } from "./quietness.js";
+import { TickSchedule } from "./tick-schedule.js";
 
 /** How long a stop waits for a guest to run tasks again that have been let go. Without us they run all the same. */
 const patienceNs = { graceful: 10e9, fast: 1e9 } as const;
@@ -27,8 +29,9 @@ export class SchedulerLoop {
   #stop: StopMode | undefined;
   #failure: unknown;
   #ticks = 0;
-  #missedTicks = 0;
-  readonly #stopping = new AbortController();
+  #schedule: TickSchedule | undefined;
+  /** Ends the sleep until the next tick. */
+  #awake = new AbortController();
   #finish: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(
@@ -46,7 +49,19 @@ export class SchedulerLoop {
   }
 
   get counts(): { readonly ticks: number; readonly missedTicks: number } {
-    return { ticks: this.#ticks, missedTicks: this.#missedTicks };
+    return { ticks: this.#ticks, missedTicks: this.#schedule?.missed ?? 0 };
+  }
+
+  /** Between two ticks, as things are: it grows while nothing happens. */
+  get intervalNs(): number {
+    return this.#schedule?.intervalNs ?? this.options.intervalNs;
+  }
+
+  /** Something has changed that the next tick is to see soon, although the interval may have grown. */
+  hurry(): void {
+    if (this.#schedule?.isSlow !== true) return;
+    this.#schedule.hurry(this.clock.nowNs());
+    this.#awake.abort();
   }
 
   /** Starts ticking. */
@@ -63,7 +78,7 @@ export class SchedulerLoop {
   /** Ends the loop; resolves when everything that could be released is. */
   stop(mode: StopMode): Promise<void> {
     this.#stop = this.#stop === "fast" ? "fast" : mode;
-    this.#stopping.abort();
+    this.#awake.abort();
     return this.ended;
   }
 
@@ -75,20 +90,20 @@ export class SchedulerLoop {
 
   async #run(): Promise<void> {
     try {
-      let dueNs = this.clock.nowNs();
+      const schedule = (this.#schedule = new TickSchedule(this.options, this.clock.nowNs()));
+      const quietness = new Quietness(this.cycle, this.registry);
       while (this.#stop === undefined) {
+        const beganNs = this.clock.nowNs();
         this.cycle.tick();
         this.#ticks++;
-        // On a grid, so that the time a tick takes does not add up; ticks that were missed are not made up for.
-        const { intervalNs } = this.options;
-        const lateNs = this.clock.nowNs() - (dueNs + intervalNs);
-        if (lateNs >= intervalNs) this.#missedTicks += Math.floor(lateNs / intervalNs);
-        dueNs += intervalNs + Math.max(0, lateNs);
+        const quiet = schedule.slowsDown && quietness.look();
+        const dueNs = schedule.next(beganNs, this.clock.nowNs(), quiet);
+        this.#awake = new AbortController();
         // At least one turn of the event loop, so that signals and attaching get theirs.
-        await this.clock.sleep(Math.max(0, dueNs - this.clock.nowNs()), this.#stopping.signal);
+        await this.clock.sleep(Math.max(0, dueNs - this.clock.nowNs()), this.#awake.signal);
       }
     } finally {
-      // Also after an error: nothing may stay held because of us.
+      // Also after an error: nothing may stay held or changed because of us.
       await this.#releaseAll().finally(() => {
         this.registry[Symbol.dispose]();
         this.hypervisor[Symbol.dispose]();
@@ -105,18 +120,18 @@ export class SchedulerLoop {
     }
     let fewest = Number.POSITIVE_INFINITY;
     let progressNs = this.clock.nowNs();
-    let toLetGo = this.#release();
-    while (!this.cycle.allReleased() || toLetGo > 0) {
+    let toUndo = this.#release();
+    while (!this.cycle.allReleased() || toUndo > 0) {
       const nowNs = this.clock.nowNs();
-      if (toLetGo < fewest) {
-        fewest = toLetGo;
+      if (toUndo < fewest) {
+        fewest = toUndo;
         progressNs = nowNs;
       }
-      if (nowNs - progressNs >= (toLetGo > 0 ? letGoPatienceNs : patienceNs[this.#stop ?? "fast"])) break;
+      if (nowNs - progressNs >= (toUndo > 0 ? letGoPatienceNs : patienceNs[this.#stop ?? "fast"])) break;
       await this.clock.sleep(releaseIntervalNs);
-      toLetGo = this.#release();
+      toUndo = this.#release();
     }
-    const left = this.cycle.heldTasks();
+    const left = this.cycle.heldTasks() + this.cycle.changedPriorities() + this.cycle.shares.changed;
     const facts = {
       event: "stopped",
       left,
@@ -124,8 +139,8 @@ export class SchedulerLoop {
       edits: Object.fromEntries(this.editLog.totals),
       pauses: this.cycle.pauses.summary(),
     };
-    if (toLetGo > 0) {
-      const message = `${String(left)} tasks may stay held: they could not be let go within ${String(letGoPatienceNs / 1e9)} s`;
+    if (toUndo > 0) {
+      const message = `${String(left)} tasks may stay held or at a priority not their own, or domains at a share not their own: they could not be let go within ${String(letGoPatienceNs / 1e9)} s`;
       this.log.error(facts, message);
       throw new VmmschedError("ERR_TASKS_LEFT_HELD", message, { left });
     }
@@ -140,11 +155,11 @@ export class SchedulerLoop {
   #release(): number {
     try {
       this.cycle.tick(true);
-      return this.cycle.tasksToLetGo();
+      return this.cycle.toUndo();
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
       this.log.error({ event: "release-failed", code: error.code }, error.message);
-      return Math.max(1, this.cycle.tasksToLetGo());
+      return Math.max(1, this.cycle.toUndo());
     }
   }
 }

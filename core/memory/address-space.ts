@@ -1,9 +1,10 @@
 import { VmmschedError } from "../errors.js";
 import { formatVa, highWord, pageBytes, vaFromWords, type Frame, type GuestVa } from "./address.js";
-import { walk, type PagingMode } from "./paging.js";
+import { frameInRegion, regionBytes, walk, walkToRegion, type PagingMode } from "./paging.js";
 import type { PhysicalMemory } from "./physical-memory.js";
 
 const tlbEntries = 4096;
+const regionEntries = 512;
 
 /**
  * Virtual memory of a guest through one page-table root. Every reader takes the address of a structure and the offset
@@ -13,6 +14,11 @@ const tlbEntries = 4096;
 export class AddressSpace {
   readonly #pages = new Float64Array(tlbEntries).fill(Number.NaN);
   readonly #frames = new Float64Array(tlbEntries);
+  /** What maps each of the regions that were met: neighbouring structures lie in the same few. */
+  readonly #regions = new Float64Array(regionEntries).fill(Number.NaN);
+  readonly #mapped = new Float64Array(regionEntries);
+  /** Address of the walk under way. */
+  readonly #sought = new Float64Array(1);
 
   constructor(
     readonly memory: PhysicalMemory,
@@ -22,6 +28,7 @@ export class AddressSpace {
 
   flush(): void {
     this.#pages.fill(Number.NaN);
+    this.#regions.fill(Number.NaN);
   }
 
   /** Frame of the page that holds `va + offset`. */
@@ -29,20 +36,39 @@ export class AddressSpace {
     const page = this.#pageNumber(va, offset);
     const slot = page & (tlbEntries - 1);
     if (this.#pages[slot] === page) return this.#frames[slot] as Frame;
-    const found = walk(this.memory, this.paging, this.root, page * pageBytes);
-    if (found < 0) {
-      throw new VmmschedError(
-        "ERR_GUEST_PAGE_NOT_PRESENT",
-        `no page at ${formatVa(va)} + ${String(offset)}`,
-        {
-          va: formatVa(va),
-          offset,
-        },
-      );
-    }
-    this.#pages[slot] = page;
-    this.#frames[slot] = found;
+    this.#sought[0] = page * pageBytes;
+    const found = this.#find(slot);
+    if (found < 0) throw notPresent(va, offset);
     return found as Frame;
+  }
+
+  /** The same for the address in `at[0]`: nothing is allocated, whatever is compiled into what. */
+  frameAt(at: Float64Array, offset: number): Frame {
+    const va = at[0] ?? 0;
+    const first = Math.floor(va / pageBytes);
+    const page = first + Math.floor((va - first * pageBytes + offset) / pageBytes);
+    const slot = page & (tlbEntries - 1);
+    if (this.#pages[slot] === page) return (this.#frames[slot] ?? 0) as Frame;
+    this.#sought[0] = page * pageBytes;
+    const found = this.#find(slot);
+    if (found < 0) throw notPresent((at[0] ?? 0) as GuestVa, offset);
+    return found as Frame;
+  }
+
+  /** Translates the address of the walk under way, and keeps what it finds in `slot`. -1 where there is nothing. */
+  #find(slot: number): number {
+    const va = this.#sought[0] ?? 0;
+    const region = Math.floor(va / regionBytes);
+    const held = region & (regionEntries - 1);
+    if (this.#regions[held] !== region) {
+      if (!walkToRegion(this.memory, this.paging, this.root, this.#sought, this.#mapped, held)) return -1;
+      this.#regions[held] = region;
+    }
+    const found = frameInRegion(this.memory, this.#mapped, held, this.#sought);
+    if (found < 0) return -1;
+    this.#pages[slot] = va / pageBytes;
+    this.#frames[slot] = found;
+    return found;
   }
 
   /** Is the page of `va + offset` present? */
@@ -112,6 +138,15 @@ export class AddressSpace {
     const page = Math.floor(va / pageBytes);
     return page + Math.floor((va - page * pageBytes + offset) / pageBytes);
   }
+}
+
+function notPresent(va: GuestVa, offset: number): VmmschedError {
+  const details = { va: formatVa(va), offset };
+  return new VmmschedError(
+    "ERR_GUEST_PAGE_NOT_PRESENT",
+    `no page at ${formatVa(va)} + ${String(offset)}`,
+    details,
+  );
 }
 
 /** Byte within its page of `va + offset`; both summands are taken modulo the page first, so nothing is rounded. */

@@ -11,6 +11,9 @@ import { loadProfile } from "./load-profile.js";
 import { noOverrides } from "./overrides.js";
 import type { Staging } from "./staging.js";
 
+/** Nothing waits for it but who asked, and a busy Domain 0 needs more time for it than most modules ever take. */
+const profileWithinMs = 60_000;
+
 export interface LoadedPlugins {
   readonly policies: readonly ConfiguredPolicy[];
   readonly profiles: readonly ConfiguredProfile[];
@@ -41,7 +44,7 @@ export async function loadConfigured(
         name: each.plugin.name,
         version: each.plugin.version,
         hash: hashOfEffective(each),
-        profile: await loadProfile(each.plugin),
+        profile: await loadProfile(each.plugin, profileWithinMs),
         options: each.options,
         layouts: each.plugin.layouts,
       })),

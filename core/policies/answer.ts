@@ -1,12 +1,32 @@
 import { VmmschedError } from "../errors.js";
-import type { HoldWish, Policy, ProcessSnapshot, TaskSnapshot, Wish } from "../policy.js";
+import type {
+  DomainSnapshot,
+  Policy,
+  PriorityWish,
+  ProcessSnapshot,
+  ShareWish,
+  TaskSnapshot,
+  Wish,
+} from "../policy.js";
+import { isCapPercent, isIoBytesPerSecond, isWeight } from "../share.js";
 import type { HostColumns } from "../snapshot/host-columns.js";
 import { HostView } from "../snapshot/host-view.js";
+import { isNice } from "../nice.js";
 import type { WishColumns } from "./wish-columns.js";
 
 /** More wishes than this for each task are no answer: something loops. */
 const wishesPerTask = 8;
 const wishesAtLeast = 1024;
+
+/** What a wish is for: an object of the snapshot that the policy was shown. */
+type Target = TaskSnapshot | ProcessSnapshot | DomainSnapshot;
+
+interface CheckedWish {
+  readonly target: TaskSnapshot | ProcessSnapshot;
+  /** Undefined: a hold. */
+  readonly nice: number | undefined;
+  readonly reason: string | undefined;
+}
 
 /** Asks one policy about the host in `columns` and checks each of its wishes. */
 export class Questioner {
@@ -31,9 +51,7 @@ export class Questioner {
           "ERR_POLICY_WISH",
           `decide made more than ${String(most)} wishes for ${String(taskCount)} tasks`,
         );
-      const { target, reason } = this.#checked(wish);
-      if ("threads" in target) for (const { row } of target.threads) into.wishHold(row, reason);
-      else into.wishHold(target.row, reason);
+      this.#note(wish, into);
     }
   }
 
@@ -48,24 +66,83 @@ export class Questioner {
   }
 
   /** Each property is read once: what a getter says the second time may be something else. */
-  #checked(wish: unknown): Pick<HoldWish, "target" | "reason"> {
+  #note(wish: unknown, into: WishColumns): void {
     if (typeof wish !== "object" || wish === null) throw fault(`a wish is ${kindOf(wish)}, not an object`);
     const { kind, target, reason } = wish as Readonly<Record<keyof Wish, unknown>>;
-    if (kind !== "hold") throw fault(`a wish has the kind ${quoted(kind)}; there is "hold"`);
-    if (!this.#isShown(target))
-      throw fault("a wish has a target that is no process or thread of this snapshot");
-    if (reason === undefined) return { target };
-    if (typeof reason !== "string") throw fault(`the reason of a wish is ${kindOf(reason)}, not a text`);
-    return { target, reason };
+    if (reason !== undefined && typeof reason !== "string")
+      throw fault(`the reason of a wish is ${kindOf(reason)}, not a text`);
+    switch (kind) {
+      case "hold":
+        noteAll({ target: this.#task(target), nice: undefined, reason }, into);
+        break;
+      case "priority": {
+        const nice = checkedNice((wish as Partial<PriorityWish>).nice);
+        noteAll({ target: this.#task(target), nice, reason }, into);
+        break;
+      }
+      case "share": {
+        const share = checkedShare(wish);
+        into.wishShare(this.#domainRow(target), share, reason);
+        break;
+      }
+      default:
+        throw fault(`a wish has the kind ${quoted(kind)}; there are "hold", "priority" and "share"`);
+    }
   }
 
-  #isShown(target: unknown): target is TaskSnapshot | ProcessSnapshot {
-    return (
-      typeof target === "object" &&
-      target !== null &&
-      this.#view.has(target as TaskSnapshot | ProcessSnapshot)
-    );
+  #task(target: unknown): TaskSnapshot | ProcessSnapshot {
+    if (isObject(target) && this.#view.has(target as TaskSnapshot | ProcessSnapshot))
+      return target as TaskSnapshot | ProcessSnapshot;
+    throw fault("a wish has a target that is no process or thread of this snapshot");
   }
+
+  #domainRow(target: unknown): number {
+    const row = isObject(target) ? this.#view.rowOf(target as DomainSnapshot) : -1;
+    if (row >= 0) return row;
+    throw fault("a wish of a share has a target that is no domain of this snapshot");
+  }
+}
+
+function isObject(target: unknown): target is Target {
+  return typeof target === "object" && target !== null;
+}
+
+function checkedShare(wish: Readonly<Partial<Record<keyof ShareWish, unknown>>>) {
+  const { weight, capPercent, ioBytesPerSecond } = wish;
+  if (weight !== undefined && !isWeight(weight))
+    throw fault(`a wish of a share has the weight ${found(weight)}; expected an integer from 1 to 65535`);
+  if (capPercent !== undefined && !isCapPercent(capPercent))
+    throw fault(
+      `a wish of a share has the cap ${found(capPercent)}; expected an integer from 0 (none) to 65535, in percent of one CPU`,
+    );
+  if (ioBytesPerSecond !== undefined && !isIoBytesPerSecond(ioBytesPerSecond))
+    throw fault(
+      `a wish of a share has the I/O limit ${found(ioBytesPerSecond)}; expected 0 (none) or an integer from 65536 to 1e15, in bytes per second`,
+    );
+  if (weight === undefined && capPercent === undefined && ioBytesPerSecond === undefined)
+    throw fault(
+      "a wish of a share has no weight, no capPercent and no ioBytesPerSecond; expected one at least",
+    );
+  return { weight, capPercent, ioBytesPerSecond };
+}
+
+function checkedNice(nice: unknown): number {
+  if (isNice(nice)) return nice;
+  throw fault(`a wish of a priority has the nice value ${found(nice)}; expected an integer from -20 to 19`);
+}
+
+function found(value: unknown): string {
+  return typeof value === "number" ? String(value) : kindOf(value);
+}
+
+function noteAll(wish: CheckedWish, into: WishColumns): void {
+  if ("threads" in wish.target) for (const { row } of wish.target.threads) note(wish, row, into);
+  else note(wish, wish.target.row, into);
+}
+
+function note({ nice, reason }: CheckedWish, row: number, into: WishColumns): void {
+  if (nice === undefined) into.wishHold(row, reason);
+  else into.wishNice(row, nice, reason);
 }
 
 function fault(message: string): VmmschedError {

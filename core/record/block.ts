@@ -3,7 +3,7 @@ import { VmmschedError, messageOf } from "../errors.js";
 
 /** First bytes of every record; the format's version follows, as four bytes, little-endian. */
 const magic = Buffer.from("vmmsrec\n", "latin1");
-export const formatVersion = 1;
+export const formatVersion = 3;
 export const fileHeadBytes = magic.length + 4;
 
 /** Kind, length of what follows, and CRC-32 of both and it. */

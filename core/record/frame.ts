@@ -1,6 +1,12 @@
 import { VmmschedError } from "../errors.js";
 import type { Wishes } from "../policies/policies.js";
-import { maxReasons, reasonBytes, type WishColumns } from "../policies/wish-columns.js";
+import {
+  maxReasons,
+  reasonBytes,
+  shareWishBytes,
+  wishBytes,
+  type WishColumns,
+} from "../policies/wish-columns.js";
 import { maxDomains } from "../snapshot/domain-columns.js";
 import type { HostColumns } from "../snapshot/host-columns.js";
 import {
@@ -23,10 +29,27 @@ export interface PolicyAnswer {
   readonly wishes: WishColumns | undefined;
 }
 
-export const headBytes = 32;
+export const headBytes = 48;
 export const policyRowBytes = 80;
 export const policyNameBytes = 64;
 const mostPolicies = 64;
+/** Of what all policies together wish: a hold and a nice value for each task, a weight, a cap and an I/O limit for each domain. */
+const inForceBytes = 2;
+const inForceShareBytes = 16;
+/** What a policy wished, in the order in which it lies in a frame; each has its own section. */
+const wishParts = [
+  "hold",
+  "nice",
+  "niceReason",
+  "cap",
+  "weight",
+  "weightReason",
+  "capReason",
+  "ioLimit",
+  "ioReason",
+  "ends",
+  "text",
+] as const;
 /** A longer frame is of a host that nobody has. */
 const longestFrameBytes = 128 * 1024 * 1024;
 
@@ -40,13 +63,15 @@ export function captureTick(
   inForce: Wishes,
 ): ArrayBuffer {
   const { domainCount, taskCount } = host;
-  const wished = answers.map(({ wishes }) => wishes?.used(taskCount));
+  const wished = answers.map(({ wishes }) => wishes?.used(taskCount, domainCount));
   const bytes = wished.reduce(
     (sum, used) =>
       sum +
       policyRowBytes +
-      (used === undefined ? 0 : used.wish.length + used.ends.length + used.text.length),
-    headBytes + taskCount * (rowBytesOf(taskColumns) + 1) + domainCount * rowBytesOf(domainColumns),
+      (used === undefined ? 0 : wishParts.reduce((all, part) => all + used[part].length, 0)),
+    headBytes +
+      taskCount * (rowBytesOf(taskColumns) + inForceBytes) +
+      domainCount * (rowBytesOf(domainColumns) + inForceShareBytes),
   );
   const buffer = new ArrayBuffer(bytes);
   const into = new Uint8Array(buffer);
@@ -57,6 +82,9 @@ export function captureTick(
   view.setInt32(20, taskCount, true);
   view.setInt32(24, answers.length, true);
   view.setInt32(28, host.generation, true);
+  view.setFloat64(32, host.wallTimeMs, true);
+  view.setInt32(40, host.utcOffsetMinutes, true);
+  view.setInt32(44, host.cpuCount, true);
   let at = headBytes;
   for (const [index, { policy, incarnation = 0 }] of answers.entries()) {
     const used = wished[index];
@@ -74,18 +102,16 @@ export function captureTick(
   for (const column of taskColumns) put(columnBytes(column, host.tasks, taskCount));
   for (const column of domainColumns) put(columnBytes(column, host.domains, domainCount));
   put(inForce.holds.subarray(0, taskCount));
-  for (const used of wished) {
-    if (used === undefined) continue;
-    put(used.wish);
-    put(used.ends);
-    put(used.text);
-  }
+  put(new Uint8Array(inForce.nices.buffer, inForce.nices.byteOffset, taskCount));
+  for (const { buffer, byteOffset, BYTES_PER_ELEMENT } of [inForce.weights, inForce.caps, inForce.ioLimits])
+    put(new Uint8Array(buffer, byteOffset, domainCount * BYTES_PER_ELEMENT));
+  for (const used of wished) if (used !== undefined) for (const part of wishParts) put(used[part]);
   return buffer;
 }
 
 /** A part of a frame: a column, or something that has no rows. */
 export interface Section {
-  /** Same in every frame: `tasks/state`, `wish/idle-only`. */
+  /** Same in every frame: `tasks/state`, `hold/idle-only`. */
   readonly key: string;
   readonly of: "tasks" | "domains" | "nothing";
   /** 1 where there are no rows. */
@@ -115,8 +141,11 @@ export interface FrameLayout {
 
 /** Bytes of the longest frame with `capacity` tasks. */
 export function mostFrameBytes(columns: SnapshotColumns, capacity: number): number {
-  const policy = policyRowBytes + capacity * 2 + maxReasons * 4 + reasonBytes;
-  const host = capacity * (rowBytesOf(columns.tasks) + 1) + maxDomains * rowBytesOf(columns.domains);
+  const policy =
+    policyRowBytes + capacity * wishBytes + maxDomains * shareWishBytes + maxReasons * 4 + reasonBytes;
+  const host =
+    capacity * (rowBytesOf(columns.tasks) + inForceBytes) +
+    maxDomains * (rowBytesOf(columns.domains) + inForceShareBytes);
   return Math.min(headBytes + mostPolicies * policy + host, longestFrameBytes);
 }
 
@@ -147,6 +176,10 @@ export function frameLayout(prefix: Uint8Array, columns: SnapshotColumns, capaci
   addAll("tasks", columns.tasks, taskCount);
   addAll("domains", columns.domains, domainCount);
   add("holds", "tasks", 1, taskCount);
+  add("nices", "tasks", 1, taskCount);
+  add("weights", "domains", 4, domainCount);
+  add("caps", "domains", 4, domainCount);
+  add("ioLimits", "domains", 8, domainCount);
   const policies: FramePolicy[] = [];
   for (let at = headBytes; at < prefixBytes; at += policyRowBytes) {
     const name = textOf(prefix.subarray(at, at + policyNameBytes));
@@ -158,7 +191,15 @@ export function frameLayout(prefix: Uint8Array, columns: SnapshotColumns, capaci
     const answered = view.getInt32(at + 68, true) === 1;
     policies.push({ name, incarnation: view.getInt32(at + 64, true), answered });
     if (!answered) continue;
-    add(`wish/${name}`, "tasks", 2, taskCount);
+    add(`hold/${name}`, "tasks", 2, taskCount);
+    add(`nice/${name}`, "tasks", 1, taskCount);
+    add(`niceReason/${name}`, "tasks", 2, taskCount);
+    add(`cap/${name}`, "domains", 4, domainCount);
+    add(`weight/${name}`, "domains", 2, domainCount);
+    add(`weightReason/${name}`, "domains", 2, domainCount);
+    add(`capReason/${name}`, "domains", 2, domainCount);
+    add(`ioLimit/${name}`, "domains", 8, domainCount);
+    add(`ioReason/${name}`, "domains", 2, domainCount);
     add(`ends/${name}`, "nothing", 1, reasonCount * 4);
     add(`text/${name}`, "nothing", 1, textBytes);
   }
@@ -203,15 +244,30 @@ export class Frame {
     for (const column of domainColumns)
       restoreColumn(columnBytes(column, host.domains, domainCount), this.section(`domains/${column.name}`));
     host.setCounts(domainCount, taskCount, view.getFloat64(0, true), view.getFloat64(8, true));
+    host.setFacts({
+      wallTimeMs: view.getFloat64(32, true),
+      utcOffsetMinutes: view.getInt32(40, true),
+      cpuCount: view.getInt32(44, true),
+    });
   }
 
   /** Fills what a policy wished. False when it gave no answer in this tick. */
   restoreWishes(policy: string, into: WishColumns): boolean {
-    const wish = this.section(`wish/${policy}`);
-    const ends = this.section(`ends/${policy}`);
-    const text = this.section(`text/${policy}`);
-    if (wish === undefined || ends === undefined || text === undefined) return false;
-    into.fill({ wish, ends, text });
+    const part = (name: (typeof wishParts)[number]) => this.section(`${name}/${policy}`) ?? new Uint8Array();
+    if (this.section(`${wishParts[0]}/${policy}`) === undefined) return false;
+    into.fill({
+      hold: part("hold"),
+      nice: part("nice"),
+      niceReason: part("niceReason"),
+      cap: part("cap"),
+      weight: part("weight"),
+      weightReason: part("weightReason"),
+      capReason: part("capReason"),
+      ioLimit: part("ioLimit"),
+      ioReason: part("ioReason"),
+      ends: part("ends"),
+      text: part("text"),
+    });
     return true;
   }
 }

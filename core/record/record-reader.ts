@@ -1,5 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { VmmschedError, messageOf } from "../errors.js";
+import { noNice } from "../nice.js";
 import { WishColumns } from "../policies/wish-columns.js";
 import { HostColumns } from "../snapshot/host-columns.js";
 import { BlockSplitter, blockContent, blockKinds, type Block } from "./block.js";
@@ -16,6 +17,7 @@ import {
   type RecordEnd,
   type RecordHead,
 } from "./record-content.js";
+import { domainColumns, taskColumns, type ColumnDescription } from "./columns.js";
 import { decodeTick } from "./tick-delta.js";
 
 const pieceBytes = 64 * 1024;
@@ -41,6 +43,12 @@ export interface RecordedTick {
   readonly host: HostColumns;
   /** 1 = the task in this row was wished to be held by all policies together. */
   readonly holds: Uint8Array;
+  /** The greatest nice value that was wished for it, or `noNice`. */
+  readonly nices: Int8Array;
+  /** By row of domains: the smallest weight, cap and I/O limit that were wished for it, or `noWeight`, `noCap` and `noIoLimit`. */
+  readonly weights: Int32Array;
+  readonly caps: Int32Array;
+  readonly ioLimits: Float64Array;
   /** By name; policies that were not asked are not in it. */
   readonly answers: ReadonlyMap<string, RecordedAnswer>;
 }
@@ -67,6 +75,9 @@ export class RecordReader implements AsyncDisposable {
   #wishes = new Map<string, WishColumns>();
   #before: Frame | undefined;
   #ticks = 0;
+  /** Columns that the record lacks, of what not every guest or host keeps. */
+  readonly #unknownOfTasks: readonly (typeof taskColumns)[number][];
+  readonly #unknownOfDomains: readonly (typeof domainColumns)[number][];
 
   private constructor(
     private readonly file: FileHandle,
@@ -75,7 +86,13 @@ export class RecordReader implements AsyncDisposable {
     private readonly splitter: BlockSplitter,
   ) {
     this.host = HostColumns.private(head.capacity);
-    const missing = missingColumns(head);
+    this.#unknownOfTasks = unknownIn(taskColumns, head.tasks);
+    this.#unknownOfDomains = unknownIn(domainColumns, head.domains);
+    const unknown = new Set([
+      ...this.#unknownOfTasks.map(({ name }) => `tasks/${name}`),
+      ...this.#unknownOfDomains.map(({ name }) => `domains/${name}`),
+    ]);
+    const missing = missingColumns(head).filter((name) => !unknown.has(name));
     if (missing.length > 0) this.notices.push(`the record lacks ${missing.join(", ")}: read as 0`);
   }
 
@@ -152,6 +169,8 @@ export class RecordReader implements AsyncDisposable {
     const frame = decodeTick(content, this.#before, head, head.capacity);
     this.#before = frame;
     frame.restore(host);
+    for (const column of this.#unknownOfTasks) forget(column.in(host.tasks), host.taskCount);
+    for (const column of this.#unknownOfDomains) forget(column.in(host.domains), host.domainCount);
     const answers = new Map<string, RecordedAnswer>();
     const used = new Map<string, WishColumns>();
     const current = new Map<string, number>();
@@ -171,7 +190,12 @@ export class RecordReader implements AsyncDisposable {
     this.#wishes = used;
     this.#current = current;
     const holds = frame.section("holds") ?? new Uint8Array(host.taskCount);
-    return { kind: "tick", number: this.#ticks++, host, holds, answers };
+    const nices = Int8Array.from(frame.section("nices") ?? new Uint8Array(host.taskCount).fill(noNice));
+    const weights = new Int32Array(copyOf(frame.section("weights")));
+    const caps = new Int32Array(copyOf(frame.section("caps")));
+    const ioLimits = new Float64Array(copyOf(frame.section("ioLimits")));
+    const inForce = { holds, nices, weights, caps, ioLimits };
+    return { kind: "tick", number: this.#ticks++, host, ...inForce, answers };
   }
 
   /** The start that counts from this tick on. */
@@ -195,6 +219,26 @@ export class RecordReader implements AsyncDisposable {
 /** Room for wishes in memory of this thread alone. */
 export function privateWishes(capacity: number): WishColumns {
   return new WishColumns(new ArrayBuffer(WishColumns.bytes(capacity)), capacity);
+}
+
+/** Of our columns those that may be unknown, and that the record lacks. */
+function unknownIn<Column extends ColumnDescription & { readonly unknown?: true }>(
+  ours: readonly Column[],
+  recorded: readonly ColumnDescription[],
+): readonly Column[] {
+  return ours.filter(
+    ({ name, unknown }) => unknown === true && !recorded.some((column) => column.name === name),
+  );
+}
+
+/** NaN is 0 in a column of integers. */
+function forget(column: ArrayBufferView, rows: number): void {
+  (column as Float64Array | Int32Array | Uint8Array).fill(Number.NaN, 0, rows);
+}
+
+/** A section begins anywhere: only a copy is aligned. */
+function copyOf(section: Uint8Array | undefined): ArrayBuffer {
+  return Uint8Array.from(section ?? []).buffer;
 }
 
 async function opened(path: string): Promise<FileHandle> {

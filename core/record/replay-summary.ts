@@ -1,7 +1,7 @@
-import type { HeldProcess } from "./held-processes.js";
 import type { ReplayedTick } from "./replay.js";
+import type { WishedProcess } from "./wished-processes.js";
 
-/** A process that was held, in the record or in the replay. */
+/** A process for which something was wished, in the record or in the replay. */
 export interface ProcessSummary {
   readonly domain: string;
   readonly uuid: string;
@@ -65,7 +65,7 @@ export class ReplaySummary {
   }
 
   /** What is held in the first tick did not begin in it. */
-  #enter(key: string, { domain, uuid, pid, name, recorded, replayed }: HeldProcess, first: boolean): void {
+  #enter(key: string, { domain, uuid, pid, name, recorded, replayed }: WishedProcess, first: boolean): void {
     if (this.#entries.size >= mostProcesses) {
       this.complete = false;
       return;
@@ -81,7 +81,7 @@ export class ReplaySummary {
   }
 }
 
-function count(entry: Entry, process: HeldProcess | undefined, intervalNs: number): void {
+function count(entry: Entry, process: WishedProcess | undefined, intervalNs: number): void {
   for (const side of ["recorded", "replayed"] as const) {
     const held = (process?.[side] ?? 0) > 0;
     if (entry.before[side]) entry[side].heldNs += intervalNs;
@@ -92,6 +92,6 @@ function count(entry: Entry, process: HeldProcess | undefined, intervalNs: numbe
 }
 
 /** Ids are used again, but hardly under the same name while a record lasts. */
-export function keyOf({ uuid, pid, name }: Pick<HeldProcess, "uuid" | "pid" | "name">): string {
+export function keyOf({ uuid, pid, name }: Pick<WishedProcess, "uuid" | "pid" | "name">): string {
   return `${uuid}/${pid}/${name}`;
 }

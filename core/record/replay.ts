@@ -5,14 +5,6 @@ import { Questioner } from "../policies/answer.js";
 import type { WishColumns } from "../policies/wish-columns.js";
 import type { Policy } from "../policy.js";
 import { HostView } from "../snapshot/host-view.js";
-import {
-  heldProcesses,
-  noWishes,
-  wishedRows,
-  wishesInForce,
-  type HeldProcess,
-  type WishedRows,
-} from "./held-processes.js";
 import { restoreState } from "./policy-state.js";
 import type { PolicyStart } from "./record-content.js";
 import {
@@ -21,6 +13,14 @@ import {
   type RecordedTick,
   type RecordReader,
 } from "./record-reader.js";
+import { noShares, sharesInForce, wishedDomains, wishedShares, type WishedDomain } from "./wished-domains.js";
+import {
+  noWishes,
+  wishedProcesses,
+  wishedRows,
+  wishesInForce,
+  type WishedProcess,
+} from "./wished-processes.js";
 
 /** A policy to replay a record with. */
 export interface LoadedPolicy {
@@ -45,8 +45,9 @@ export interface ReplayedTick {
   readonly unanswered: boolean;
   /** Wishes differ, or the policy failed. */
   readonly differs: boolean;
-  /** All that are wished to be held, then or now. */
-  readonly processes: readonly HeldProcess[];
+  /** All for which something is wished, then or now. */
+  readonly processes: readonly WishedProcess[];
+  readonly domains: readonly WishedDomain[];
 }
 
 interface Session {
@@ -98,9 +99,14 @@ export class Replay {
     if (this.#session === undefined || !wasAsked) return undefined;
     const error = this.#ask(this.#session);
     const unanswered = answer !== undefined && answer.wishes === undefined;
-    const recorded = answer === undefined ? wishesInForce(tick.holds) : wishedIn(answer.wishes);
-    const replayed = error === undefined ? wishedRows(this.#wishes) : noWishes;
-    const processes = heldProcesses(this.#view.refresh(), recorded, replayed);
+    const now = error === undefined ? wishedIn(this.#wishes) : wishedIn(undefined);
+    const then =
+      answer === undefined
+        ? { tasks: wishesInForce(tick), shares: sharesInForce(tick) }
+        : wishedIn(answer.wishes);
+    const host = this.#view.refresh();
+    const processes = wishedProcesses(host, then.tasks, now.tasks);
+    const domains = wishedDomains(host, then.shares, now.shares);
     return {
       kind: "tick",
       number: tick.number,
@@ -109,8 +115,10 @@ export class Replay {
       against: answer === undefined ? "in force" : "answer",
       ...(error === undefined ? {} : { error }),
       unanswered,
-      differs: error !== undefined || (!unanswered && processes.some((process) => process.differs)),
+      differs:
+        error !== undefined || (!unanswered && [...processes, ...domains].some(({ differs }) => differs)),
       processes,
+      domains,
     };
   }
 
@@ -168,6 +176,8 @@ export class Replay {
   }
 }
 
-function wishedIn(wishes: WishColumns | undefined): WishedRows {
-  return wishes === undefined ? noWishes : wishedRows(wishes);
+function wishedIn(wishes: WishColumns | undefined) {
+  return wishes === undefined
+    ? { tasks: noWishes, shares: noShares }
+    : { tasks: wishedRows(wishes), shares: wishedShares(wishes) };
 }

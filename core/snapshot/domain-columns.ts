@@ -1,4 +1,5 @@
 import { VmmschedError } from "../errors.js";
+import type { DomainShare } from "../hypervisor.js";
 import { columnPlacer, type ColumnBuffer } from "./column-placer.js";
 import { TextColumn } from "./text-column.js";
 
@@ -9,6 +10,8 @@ export const domainFlags = {
   /** Its tasks are in the snapshot. */
   managed: 1,
   paused: 2,
+  /** What its guest says is not to count for others. */
+  mute: 4,
 } as const;
 
 const uuidBytes = 36;
@@ -28,6 +31,10 @@ export interface DomainEntry {
   };
   readonly managed: boolean;
   readonly cpuTimeDeltaNs: number;
+  /** Undefined where there is none, or it is not ours to change. */
+  readonly share?: DomainShare | undefined;
+  readonly pausedNs: number;
+  readonly hasSay: boolean;
 }
 
 /** One row a domain, beside the {@link "./task-columns.js"} of its tasks. */
@@ -37,6 +44,13 @@ export class DomainColumns {
   readonly vcpuCount: Int32Array;
   readonly cpuTimeNs: Float64Array;
   readonly cpuTimeDeltaNs: Float64Array;
+  /** In the VM scheduler; NaN where there is none. */
+  readonly weight: Float64Array;
+  readonly capPercent: Float64Array;
+  /** Limit of its disks; NaN where there is no control of them. */
+  readonly ioBytesPerSecond: Float64Array;
+  /** Our own pauses in the last interval. */
+  readonly pausedNs: Float64Array;
   readonly flags: Uint8Array;
   readonly uuids: TextColumn;
   readonly names: TextColumn;
@@ -46,6 +60,10 @@ export class DomainColumns {
     const place = columnPlacer(buffer, maxDomains);
     this.cpuTimeNs = place(Float64Array);
     this.cpuTimeDeltaNs = place(Float64Array);
+    this.weight = place(Float64Array);
+    this.capPercent = place(Float64Array);
+    this.ioBytesPerSecond = place(Float64Array);
+    this.pausedNs = place(Float64Array);
     this.slot = place(Int32Array);
     this.id = place(Int32Array);
     this.vcpuCount = place(Int32Array);
@@ -54,10 +72,11 @@ export class DomainColumns {
     this.flags = place(Uint8Array);
   }
 
-  static readonly bytes = maxDomains * (2 * 8 + 3 * 4 + uuidBytes + domainNameBytes + 1);
+  static readonly bytes = maxDomains * (6 * 8 + 3 * 4 + uuidBytes + domainNameBytes + 1);
 
   /** Fills a row. Throws ERR_SNAPSHOT_FULL. */
-  put(row: number, { slot, info, managed, cpuTimeDeltaNs }: DomainEntry): void {
+  put(row: number, entry: DomainEntry): void {
+    const { slot, info, managed, cpuTimeDeltaNs, pausedNs, share, hasSay } = entry;
     if (row >= maxDomains)
       throw new VmmschedError(
         "ERR_SNAPSHOT_FULL",
@@ -68,7 +87,14 @@ export class DomainColumns {
     this.vcpuCount[row] = info.vcpuCount;
     this.cpuTimeNs[row] = info.cpuTimeNs;
     this.cpuTimeDeltaNs[row] = cpuTimeDeltaNs;
-    this.flags[row] = (managed ? domainFlags.managed : 0) | (info.paused ? domainFlags.paused : 0);
+    this.weight[row] = share?.weight ?? Number.NaN;
+    this.capPercent[row] = share?.capPercent ?? Number.NaN;
+    this.ioBytesPerSecond[row] = share?.ioBytesPerSecond ?? Number.NaN;
+    this.pausedNs[row] = pausedNs;
+    this.flags[row] =
+      (managed ? domainFlags.managed : 0) |
+      (info.paused ? domainFlags.paused : 0) |
+      (hasSay ? 0 : domainFlags.mute);
     this.uuids.set(row, info.uuid);
     this.names.set(row, info.name);
   }
@@ -77,6 +103,10 @@ export class DomainColumns {
   copyFrom(other: DomainColumns, rows: number): void {
     this.cpuTimeNs.set(other.cpuTimeNs.subarray(0, rows));
     this.cpuTimeDeltaNs.set(other.cpuTimeDeltaNs.subarray(0, rows));
+    this.weight.set(other.weight.subarray(0, rows));
+    this.capPercent.set(other.capPercent.subarray(0, rows));
+    this.ioBytesPerSecond.set(other.ioBytesPerSecond.subarray(0, rows));
+    this.pausedNs.set(other.pausedNs.subarray(0, rows));
     this.slot.set(other.slot.subarray(0, rows));
     this.id.set(other.id.subarray(0, rows));
     this.vcpuCount.set(other.vcpuCount.subarray(0, rows));

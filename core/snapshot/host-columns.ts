@@ -1,3 +1,4 @@
+import type { WallTime } from "../clock.js";
 import type { ColumnBuffer } from "./column-placer.js";
 import { DomainColumns, type DomainEntry } from "./domain-columns.js";
 import { TaskColumns } from "./task-columns.js";
@@ -9,7 +10,13 @@ export interface HostBuffers {
   readonly tasks: ColumnBuffer;
 }
 
-const headerBytes = 32;
+const headerBytes = 48;
+
+/** What a snapshot says of the host beside its domains, as {@link "../policy.js".HostSnapshot} has it. */
+export interface HostFacts extends WallTime {
+  /** 0: not known. */
+  readonly cpuCount: number;
+}
 
 /**
  * The whole host at one tick, as columns. The cycle writes it; other threads take copies, and find out by the
@@ -18,16 +25,16 @@ const headerBytes = 32;
 export class HostColumns {
   readonly tasks: TaskColumns;
   readonly domains: DomainColumns;
-  /** Host clock, and time since the snapshot before. */
+  /** Host clock, time since the snapshot before, calendar clock. */
   readonly #times: Float64Array;
-  /** Generation (odd while it is being written), number of domains, number of tasks. */
+  /** Generation (odd while it is being written), number of domains, number of tasks, minutes ahead of UTC, number of CPUs. */
   readonly #words: Int32Array;
 
   constructor(readonly buffers: HostBuffers) {
     this.tasks = new TaskColumns(buffers.tasks);
     this.domains = new DomainColumns(buffers.domains);
-    this.#times = new Float64Array(buffers.header, 0, 2);
-    this.#words = new Int32Array(buffers.header, 16, 3);
+    this.#times = new Float64Array(buffers.header, 0, 3);
+    this.#words = new Int32Array(buffers.header, 24, 5);
   }
 
   /** Room for `capacity` tasks in memory that threads share. */
@@ -53,6 +60,15 @@ export class HostColumns {
   }
   get intervalNs(): number {
     return this.#times[1] ?? 0;
+  }
+  get wallTimeMs(): number {
+    return this.#times[2] ?? 0;
+  }
+  get utcOffsetMinutes(): number {
+    return this.#words[3] ?? 0;
+  }
+  get cpuCount(): number {
+    return this.#words[4] ?? 0;
   }
   get generation(): number {
     return Atomics.load(this.#words, 0);
@@ -85,6 +101,13 @@ export class HostColumns {
     this.#times[1] = intervalNs;
   }
 
+  /** Before {@link endWriting}. */
+  setFacts({ wallTimeMs, utcOffsetMinutes, cpuCount }: HostFacts): void {
+    this.#times[2] = wallTimeMs;
+    this.#words[3] = utcOffsetMinutes;
+    this.#words[4] = cpuCount;
+  }
+
   /** Takes over another snapshot. False when that was being written meanwhile: what is here now is worth nothing. */
   copyFrom(other: HostColumns): boolean {
     const { generation } = other;
@@ -94,6 +117,7 @@ export class HostColumns {
     this.tasks.copyFrom(other.tasks, taskCount);
     this.domains.copyFrom(other.domains, domainCount);
     this.setCounts(domainCount, taskCount, other.timeNs, other.intervalNs);
+    this.setFacts(other);
     Atomics.store(this.#words, 0, generation);
     return other.generation === generation;
   }

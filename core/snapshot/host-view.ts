@@ -3,9 +3,11 @@ import { domainFlags, type DomainColumns } from "./domain-columns.js";
 import type { HostColumns } from "./host-columns.js";
 import {
   holdStates,
+  schedulingPolicies,
   taskFlags,
   taskStates,
   type HoldState,
+  type SchedulingPolicy,
   type TaskColumns,
   type TaskState,
 } from "./task-columns.js";
@@ -18,6 +20,9 @@ class TaskView implements TaskSnapshot {
   readonly #columns: TaskColumns;
   readonly #row: number;
   readonly #name: () => string;
+  // Made when somebody asks: few policies do.
+  #cgroup: (() => string) | undefined;
+  #argv0: (() => string) | undefined;
 
   constructor(columns: TaskColumns, row: number) {
     this.#columns = columns;
@@ -52,6 +57,43 @@ class TaskView implements TaskSnapshot {
   get priority(): number {
     return this.#columns.priority[this.#row] ?? 0;
   }
+  get startTimeNs(): number {
+    return this.#columns.startTimeNs[this.#row] ?? 0;
+  }
+  get scheduling(): SchedulingPolicy | undefined {
+    return schedulingPolicies[this.#columns.scheduling[this.#row] ?? 0];
+  }
+  get waitTimeNs(): number | undefined {
+    return known(this.#columns.waitTimeNs[this.#row]);
+  }
+  get voluntarySwitches(): number | undefined {
+    return known(this.#columns.voluntarySwitches[this.#row]);
+  }
+  get involuntarySwitches(): number | undefined {
+    return known(this.#columns.involuntarySwitches[this.#row]);
+  }
+  get readBytes(): number | undefined {
+    return known(this.#columns.readBytes[this.#row]);
+  }
+  get writtenBytes(): number | undefined {
+    return known(this.#columns.writtenBytes[this.#row]);
+  }
+  get uid(): number | undefined {
+    return known(this.#columns.uid[this.#row]);
+  }
+  get parent(): number | undefined {
+    const parent = this.#columns.parent[this.#row];
+    return parent === 0 ? undefined : parent;
+  }
+  /** Of a leader: its process's. */
+  get cgroup(): string | undefined {
+    this.#cgroup ??= this.#columns.cgroups.reader(this.#row, "utf8");
+    return this.#cgroup() || undefined;
+  }
+  get argv0(): string | undefined {
+    this.#argv0 ??= this.#columns.argv0s.reader(this.#row, "utf8");
+    return this.#argv0() || undefined;
+  }
   get flags(): number {
     return this.#columns.flags[this.#row] ?? 0;
   }
@@ -59,6 +101,10 @@ class TaskView implements TaskSnapshot {
   get name(): string {
     return this.#name();
   }
+}
+
+function known(value: number | undefined): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
 }
 
 /** A process: consecutive rows of one domain with the same process id. */
@@ -77,6 +123,9 @@ class ProcessView implements ProcessSnapshot {
   get pid(): number {
     return this.threads[0]?.process ?? 0;
   }
+  get parentPid(): number | undefined {
+    return this.threads[0]?.parent;
+  }
   get name(): string {
     return this.threads[0]?.name ?? "";
   }
@@ -88,6 +137,12 @@ class ProcessView implements ProcessSnapshot {
   }
   get hidden(): boolean {
     return this.#leaderHas(taskFlags.hidden);
+  }
+  get cgroup(): string | undefined {
+    return this.threads[0]?.cgroup;
+  }
+  get argv0(): string | undefined {
+    return this.threads[0]?.argv0;
   }
   get runnable(): boolean {
     return this.threads.some((thread) => thread.state === "running" || thread.state === "queued");
@@ -130,6 +185,9 @@ class DomainView implements DomainSnapshot {
   get paused(): boolean {
     return this.#has(domainFlags.paused);
   }
+  get hasSay(): boolean {
+    return !this.#has(domainFlags.mute);
+  }
   get vcpuCount(): number {
     return this.#columns.vcpuCount[this.#row] ?? 0;
   }
@@ -138,6 +196,22 @@ class DomainView implements DomainSnapshot {
   }
   get cpuTimeDeltaNs(): number {
     return this.#columns.cpuTimeDeltaNs[this.#row] ?? 0;
+  }
+  get weight(): number | undefined {
+    return known(this.#columns.weight[this.#row]);
+  }
+  get capPercent(): number | undefined {
+    return known(this.#columns.capPercent[this.#row]);
+  }
+  get ioBytesPerSecond(): number | undefined {
+    return known(this.#columns.ioBytesPerSecond[this.#row]);
+  }
+  get row(): number {
+    return this.#row;
+  }
+
+  get pausedNs(): number {
+    return this.#columns.pausedNs[this.#row] ?? 0;
   }
 
   #has(flag: number): boolean {
@@ -149,6 +223,9 @@ class DomainView implements DomainSnapshot {
 export class HostView implements HostSnapshot {
   timeNs = 0;
   intervalNs = 0;
+  wallTimeMs = 0;
+  utcOffsetMinutes = 0;
+  cpuCount = 0;
   readonly domains: DomainView[] = [];
   readonly #tasks: TaskView[] = [];
   readonly #processes: ProcessView[] = [];
@@ -168,6 +245,9 @@ export class HostView implements HostSnapshot {
   refresh(): this {
     this.timeNs = this.#columns.timeNs;
     this.intervalNs = this.#columns.intervalNs;
+    this.wallTimeMs = this.#columns.wallTimeMs;
+    this.utcOffsetMinutes = this.#columns.utcOffsetMinutes;
+    this.cpuCount = this.#columns.cpuCount;
     this.domains.length = 0;
     this.#bySlot.clear();
     for (let row = 0; row < this.#columns.domainCount; row++) {
@@ -187,6 +267,12 @@ export class HostView implements HostSnapshot {
       return index >= 0 && index < this.#processCount && this.#processes[index] === target;
     }
     return target.row < this.#columns.taskCount && this.#tasks[target.row] === target;
+  }
+
+  /** Row of a domain of the present snapshot; -1: it is none. */
+  rowOf(target: DomainSnapshot): number {
+    const row = target instanceof DomainView ? target.row : -1;
+    return row < this.#columns.domainCount && this.#domains[row] === target ? row : -1;
   }
 
   #fillProcesses(): void {

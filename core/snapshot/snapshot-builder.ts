@@ -33,7 +33,10 @@ export class SnapshotBuilder {
     this.#rows = this.#firstRow;
   }
 
-  /** A new row with its domain set; every other column is the caller's to write. Throws ERR_SNAPSHOT_FULL. */
+  /**
+   * A new row with its domain set, in which nothing is known that not every guest keeps; every other column is the caller's to
+   * write. Throws ERR_SNAPSHOT_FULL.
+   */
   addTask(): number {
     if (this.#rows === this.columns.capacity) {
       throw new VmmschedError(
@@ -42,6 +45,7 @@ export class SnapshotBuilder {
       );
     }
     this.columns.domain[this.#rows] = this.#slot;
+    this.columns.clearOptional(this.#rows);
     return this.#rows++;
   }
 }

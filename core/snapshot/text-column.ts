@@ -18,6 +18,17 @@ export class TextColumn {
     encoder.encodeInto(text, this.bytes.subarray(at, at + this.rowBytes));
   }
 
+  clear(row: number): void {
+    const words = this.rowBytes / 4;
+    for (let i = row * words; i < (row + 1) * words; i++) this.#words[i] = 0;
+  }
+
+  /** Sets a row to these bytes, as words: NUL-padded to the row's length. Allocates nothing. */
+  setWords(row: number, words: Int32Array): void {
+    const length = this.rowBytes / 4;
+    for (let i = 0; i < length; i++) this.#words[row * length + i] = words[i] ?? 0;
+  }
+
   /** A reader of one row that decodes only what has changed since it looked last. */
   reader(row: number, encoding: "utf8" | "latin1"): () => string {
     const words = this.rowBytes / 4;

@@ -29,7 +29,8 @@ export function unmanagedHost(names: readonly string[]): HostSketch {
 export function hostOfEverything(names: readonly string[]): HostSketch {
   const processes = taskStates.flatMap((state) =>
     holdStates.flatMap((hold, index) => {
-      const process: ProcessSketch = { name: names[index % names.length] ?? "", state, hold, cpuPercent: 3 };
+      const name = names[index % names.length] ?? "";
+      const process: ProcessSketch = { name, state, hold, priority: 100 + 13 * index, cpuPercent: 3 };
       return [process, { ...process, kernel: true }, { ...process, untouchable: true, threads: 3 }];
     }),
   );

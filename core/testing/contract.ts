@@ -105,21 +105,35 @@ function isDeterministic(trial: PolicyOnTrial): readonly string[] {
           "it wished nothing on any host of this suite; give `samples` on which it does, or this proves little",
         ]
       : []),
-    ...(made.some(({ target }) => "threads" in target && (target.kernel || target.untouchable))
-      ? ["it wishes holds of kernel threads or untouchable processes; these wishes are ignored"]
+    ...(made.some(
+      ({ kind, target }) => kind !== "share" && "threads" in target && (target.kernel || target.untouchable),
+    )
+      ? ["it wishes something of kernel threads or untouchable processes; these wishes are ignored"]
       : []),
   ];
 }
 
 function texts(wishes: readonly Wish[]): readonly string[] {
-  return wishes.map(({ target, reason }) => {
+  return wishes.map((wish) => {
+    const because = wish.reason === undefined ? "" : `: ${wish.reason}`;
+    if (wish.kind === "share") {
+      const { target, weight = "own", capPercent = "own", ioBytesPerSecond = "own" } = wish;
+      const share = `weight ${String(weight)} cap ${String(capPercent)} I/O ${String(ioBytesPerSecond)}`;
+      return `${share} ${target.name} (${target.uuid})${because}`;
+    }
+    const { target } = wish;
+    const what = wish.kind === "hold" ? "hold" : `nice ${String(wish.nice)}`;
     const row = "threads" in target ? target.threads.map((thread) => thread.row).join(",") : target.row;
-    return `hold ${target.name} (row ${row})${reason === undefined ? "" : `: ${reason}`}`;
+    return `${what} ${target.name} (row ${row})${because}`;
   });
 }
 
 function isPure(trial: PolicyOnTrial): readonly string[] {
-  withoutOutside(() => decideAll(start(trial), lively(trial)));
+  const hosts = lively(trial).map((sketch) => host(sketch));
+  withoutOutside(() => {
+    const run = start(trial);
+    for (const seen of hosts) run.decide(seen);
+  });
   return [];
 }
 

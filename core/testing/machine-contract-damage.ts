@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isVmmschedError, messageOf } from "../errors.js";
 import type { Frame } from "../memory/address.js";
-import { AttachedMachine, isAllowed, type MachineTrial } from "./profile-trial.js";
+import { AttachedMachine, isAllowed, type MachineTrial, type Wanted } from "./profile-trial.js";
 import { Random } from "./random.js";
 import { RecordedEdit } from "./recorded-edit.js";
 
@@ -28,14 +28,15 @@ export async function survivesDamage(trial: MachineTrial): Promise<void> {
   assert.ok(words.length > 0, "a scan reads nothing");
   const random = new Random(trial.seed);
   const edit = new RecordedEdit();
+  const priority = attached.kernel.priorityOf?.(10);
+  const wanted: readonly Wanted[] = ["hold", "release", ...(priority === undefined ? [] : [{ priority }])];
   for (let round = 0; round < rounds; round++) {
     const damage = damageOf(attached, words, random);
     write(attached, damage, "after");
     try {
       tolerate(() => attached.look(), "scan");
       for (const task of tasks.slice(-plannedTasks))
-        for (const kind of ["hold", "release"] as const)
-          tolerate(() => attached.plan(kind, task, edit), "plan");
+        for (const each of wanted) tolerate(() => attached.plan(each, task, edit), "plan");
     } catch (error) {
       const places = damage.map(
         ({ frame, offset, after }) => `frame ${String(frame)} + ${String(offset)} = ${hex(after)}`,

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { handOver } from "../cycle/replacement.js";
 import { isVmmschedError, messageOf } from "../errors.js";
-import { holdsAndReleases, plansBindToNothing, refusesWhatIsNotThere } from "./machine-contract-holds.js";
+import {
+  holdsAndReleases,
+  holdThem,
+  plansBindToNothing,
+  refusesWhatIsNotThere,
+} from "./machine-contract-holds.js";
+import { setsPriorities } from "./machine-contract-priorities.js";
 import { survivesDamage } from "./machine-contract-damage.js";
 import {
   AttachedMachine,
@@ -27,6 +33,7 @@ export const machineContract: readonly MachineCheck[] = [
   { title: "never pauses it to look", run: looksWithoutPausing },
   { title: "survives memory that is damaged", run: survivesDamage },
   { title: "holds tasks and lets them go", run: holdsAndReleases },
+  { title: "sets exactly the priorities that it is told to", run: setsPriorities },
   { title: "plans that are not committed change nothing", run: plansBindToNothing },
   { title: "refuses tasks that are not there, and those that are never held", run: refusesWhatIsNotThere },
   { title: "sees what an earlier version of it held", run: seesEarlierHolds },
@@ -54,6 +61,8 @@ async function listsItsTasks(trial: MachineTrial): Promise<void> {
     for (const task of expected) {
       const found = seen.find(({ id }) => id === task.id);
       if (task.state !== undefined) assert.equal(found?.state, task.state, `state of ${textOf(task)}`);
+      if (task.priority !== undefined)
+        assert.equal(found?.priority, task.priority, `priority of ${textOf(task)}`);
     }
     inOrder(seen);
   }
@@ -87,8 +96,7 @@ async function looksWithoutPausing(trial: MachineTrial): Promise<void> {
 async function seesEarlierHolds(trial: MachineTrial): Promise<void> {
   using attached = await AttachedMachine.start(trial);
   if (!attached.kernel.description.capabilities.hold.can) return;
-  for (const task of attached.holdable()) attached.change("hold", task);
-  attached.machine.advance(100 * msNs);
+  holdThem(attached, attached.oftenBusy());
   const held = attached.look().filter(({ hold }) => hold !== "none");
   assert.ok(held.length > 0, "nothing could be held");
   using next = await attachedTo(trial, attached.domain);

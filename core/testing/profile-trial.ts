@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { attachContained } from "../cycle/contained-kernel.js";
 import { isVmmschedError } from "../errors.js";
-import type { GuestKernel, GuestProfile, NotNow, TaskChange } from "../guest-profile.js";
+import type { GuestKernel, GuestProfile, HoldChange, NotNow, TaskChange } from "../guest-profile.js";
 import type { Domain } from "../hypervisor.js";
 import type { GuestVa } from "../memory/address.js";
 import type { EditOutcome } from "../memory/edit-transaction.js";
@@ -30,6 +30,8 @@ export interface ExpectedTask {
   readonly kernel?: boolean;
   /** @default false */
   readonly untouchable?: boolean;
+  /** In the guest's own scale. Where it is left out, it is not compared. */
+  readonly priority?: number;
   /** CPU time by the guest's own accounting. */
   readonly cpuTimeNs: number;
 }
@@ -63,10 +65,14 @@ export interface SeenTask {
   readonly startTimeNs: number;
   readonly state: TaskState;
   readonly hold: HoldState;
+  readonly priority: number;
   readonly kernel: boolean;
   readonly untouchable: boolean;
   readonly leader: boolean;
 }
+
+/** What is to be changed of a task: its hold, or its priority in the guest's own scale. */
+export type Wanted = HoldChange["kind"] | { readonly priority: number };
 
 /** Room for tasks in a scan of the suite. */
 const capacity = 8192;
@@ -109,7 +115,7 @@ export class AttachedMachine implements Disposable {
   }
 
   /** Makes a change as the cycle does; what cannot be done now is tried again a little later. */
-  change(kind: TaskChange["kind"], task: SeenTask): EditOutcome | NotNow {
+  change(wanted: Wanted, task: SeenTask): EditOutcome | NotNow {
     let outcome: EditOutcome | NotNow = "nothing to do";
     for (
       let i = 0;
@@ -117,23 +123,31 @@ export class AttachedMachine implements Disposable {
       i++
     ) {
       if (i > 0) this.machine.advance(msNs);
-      outcome = this.#changeOnce(kind, task);
+      outcome = this.#changeOnce(wanted, task);
     }
     return outcome;
   }
 
-  plan(
-    kind: TaskChange["kind"],
-    { address, id, startTimeNs }: SeenTask,
-    edit: RecordedEdit,
-  ): "planned" | NotNow {
+  plan(wanted: Wanted, { address, id, startTimeNs }: SeenTask, edit: RecordedEdit): "planned" | NotNow {
+    const task = { address, id, startTimeNs };
+    const change: TaskChange =
+      typeof wanted === "string" ? { kind: wanted, ...task } : { kind: "priority", ...wanted, ...task };
     edit.forget();
-    return this.domain.bounded(() => this.kernel.plan({ kind, address, id, startTimeNs }, edit));
+    return this.domain.bounded(() => this.kernel.plan(change, edit));
   }
 
   /** CPU time of each task, by the guest. */
   cpuTimes(): ReadonlyMap<number, number> {
     return new Map(this.machine.tasks().map(({ id, cpuTimeNs }) => [id, cpuTimeNs]));
+  }
+
+  /**
+   * Tasks that may be held and that use CPU time again and again: a guest may let go of a task only when it works. Lets half a
+   * second pass.
+   */
+  oftenBusy(): readonly SeenTask[] {
+    const slices = Array.from({ length: 5 }, () => this.gainedWithin(100 * msNs));
+    return this.holdable().filter(({ id }) => slices.every((gained) => gained.has(id)));
   }
 
   /** Ids of the tasks that use CPU time while the guest runs for this long. */
@@ -150,19 +164,20 @@ export class AttachedMachine implements Disposable {
     this.domain[Symbol.dispose]();
   }
 
-  #changeOnce(kind: TaskChange["kind"], task: SeenTask): EditOutcome | NotNow {
+  #changeOnce(wanted: Wanted, task: SeenTask): EditOutcome | NotNow {
+    const what = typeof wanted === "string" ? wanted : "change of the priority";
     const edit = new RecordedEdit();
-    const planned = this.plan(kind, task, edit);
+    const planned = this.plan(wanted, task, edit);
     if (planned !== "planned") return planned;
     edit.prepareWrites(this.domain);
     using paused = this.domain.pause();
-    const again = this.plan(kind, task, edit);
+    const again = this.plan(wanted, task, edit);
     if (again !== "planned") return again;
-    assert.ok(edit.written.length > 0, `it plans a ${kind} of ${task.name} that writes nothing`);
+    assert.ok(edit.written.length > 0, `it plans a ${what} of ${task.name} that writes nothing`);
     assert.deepEqual(
       edit.unfounded,
       [],
-      `its ${kind} of ${task.name} writes to pages of which it expects nothing: expect what the change depends on`,
+      `its ${what} of ${task.name} writes to pages of which it expects nothing: expect what the change depends on`,
     );
     return edit.commit(paused);
   }
@@ -196,6 +211,7 @@ function seenTask(columns: TaskColumns, row: number): SeenTask {
     startTimeNs: columns.startTimeNs[row] ?? 0,
     state: taskStates[columns.state[row] ?? -1] ?? "unknown",
     hold: holdStates[columns.hold[row] ?? 0] ?? "none",
+    priority: columns.priority[row] ?? 0,
     kernel: (flags & taskFlags.kernel) !== 0,
     untouchable: (flags & taskFlags.untouchable) !== 0,
     leader: (flags & taskFlags.leader) !== 0,

@@ -70,6 +70,7 @@ class RandomWorld {
       ...domain,
       managed,
       paused: this.random.chance(0.1),
+      hasSay: !this.random.chance(0.1),
       cpuPercent: this.random.chance(0.5) ? 0 : this.random.below(100 * (domain.vcpuCount ?? 1)),
       processes: managed ? [...staying, ...coming].map((process) => this.#nextProcess(process)) : [],
     };

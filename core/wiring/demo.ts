@@ -10,10 +10,16 @@ import { DomainRegistry } from "../cycle/domain-registry.js";
 import { simulatedHeadStartNs } from "./drivers.js";
 import { composeHere } from "./one-thread.js";
 
+/** One process of Linux and one of Windows. */
+const background = [
+  { domain: "batch", process: "backup" },
+  { domain: "desktop", process: "indexer.exe" },
+];
+
 /** What `vmmsched demo` runs with. */
 const demoConfig = {
   driver: "simulated",
-  policies: [{ name: "idle-only", options: { background: [{ domain: "batch", process: "backup" }] } }],
+  policies: [{ name: "idle-only", options: { background } }],
 };
 
 /** A simulated host in this process, in its own time, with a scheduler. */

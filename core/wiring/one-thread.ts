@@ -15,9 +15,12 @@ import { HostColumns } from "../snapshot/host-columns.js";
 import { compose, type Parts } from "./container.js";
 import { bundledPlugins, operatorsPlugins } from "./places.js";
 
+/** What is not said: the host's clock, a log that keeps nothing, and no journal. */
+type HereParts = Pick<Parts, "hypervisor"> & Partial<Pick<Parts, "clock" | "log" | "journal">>;
+
 /** A container with plugins that live in this thread: for looking once, and for hosts in this process. */
 export async function composeHere(
-  { hypervisor, clock = hostClock }: Pick<Parts, "hypervisor"> & Partial<Pick<Parts, "clock">>,
+  { hypervisor, clock = hostClock, log = silentLog, journal }: HereParts,
   config: LoadedConfig,
 ): Promise<DependencyContainer> {
   using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));
@@ -27,10 +30,11 @@ export async function composeHere(
   return compose({
     hypervisor,
     clock,
-    log: silentLog,
+    log,
+    ...(journal === undefined ? {} : { journal }),
     options: cycleOptions(config.values),
     profiles,
     shared,
-    policies: new InProcessPolicies(policies, shared, silentLog),
+    policies: new InProcessPolicies(policies, shared, log),
   });
 }

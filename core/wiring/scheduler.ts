@@ -9,9 +9,11 @@ import { StrayErrors } from "../control/stray-errors.js";
 import { cycleOptions, policyDeadlineMs } from "../cycle/cycle-options.js";
 import { Cycle } from "../cycle/cycle.js";
 import { DomainRegistry } from "../cycle/domain-registry.js";
+import { explain, type ExplainSources } from "../cycle/explain/explain.js";
 import { SchedulerLoop } from "../cycle/scheduler-loop.js";
 import { schedulerStatus, type SchedulerStatus } from "../cycle/scheduler-status.js";
 import { TickCapture } from "../cycle/tick-capture.js";
+import { openJournal } from "../journal/open-journal.js";
 import { createLog } from "../json-log.js";
 import { WorkerPolicies } from "../policies/worker-policies.js";
 import { HostColumns } from "../snapshot/host-columns.js";
@@ -29,6 +31,8 @@ export async function openScheduler(control: ControlLink, dryRun: boolean): Prom
   const strays = new StrayErrors((stack) => profiles.nameIn(stack), log);
   let registry: DomainRegistry | undefined;
   let scheduler: (() => SchedulerStatus) | undefined;
+  let running: SchedulerLoop | undefined;
+  let explained: ExplainSources | undefined;
   const capture = new TickCapture(
     shared,
     policies,
@@ -37,23 +41,34 @@ export async function openScheduler(control: ControlLink, dryRun: boolean): Prom
   );
   try {
     const opened = control.open(shared.buffers, {
-      usePolicies: (active) => policies.use(active),
+      usePolicies: (active) => {
+        policies.use(active);
+        running?.hurry();
+      },
       useProfiles: (wanted) => profiles.use(wanted),
       managedDomains: () => registry?.namesByProfile() ?? {},
       status: () => scheduler && { status: scheduler(), figures: threadFigures() },
+      explain: (domain, pid) => explained && explain(explained, domain, pid),
       capture: (on) => (capture.on = on),
       log: (level, fields, message) => log[level](fields, message),
     });
     const [openHypervisor] = await Promise.all([loadDriver(config.driver, config), opened]);
-    const parts = { hypervisor: openHypervisor(), clock: hostClock, log, options, shared, policies };
+    // Once its control socket is ours, nobody else writes to the directory.
+    const journal = dryRun ? undefined : openJournal({ directory: config.runtimeDirectory, log });
+    const kept = journal === undefined ? {} : { journal };
+    const parts = { hypervisor: openHypervisor(), clock: hostClock, log, options, shared, policies, ...kept };
     const container = compose({ ...parts, profiles: profiles.profiles });
     registry = container.resolve(DomainRegistry);
-    profiles.changed = (present) => registry?.setProfiles(present);
-    const loop = container.resolve(SchedulerLoop);
+    const loop = (running = container.resolve(SchedulerLoop));
+    profiles.changed = (present) => {
+      registry?.setProfiles(present);
+      loop.hurry();
+    };
     const cycle = container.resolve(Cycle);
     cycle.ticked = (wishes) => capture.take(wishes);
     const seen = [loop, cycle, registry] as const;
     scheduler = () => schedulerStatus(...seen);
+    explained = { cycle, registry, policies, dryRun, nowNs: () => hostClock.nowNs() };
     for (const fatal of [control.lost, strays.failed])
       fatal.catch((error: unknown) => {
         loop.fail(error);
@@ -62,6 +77,7 @@ export async function openScheduler(control: ControlLink, dryRun: boolean): Prom
       start: () => loop.start(),
       stop: (mode) => loop.stop(mode),
       ended: loop.ended
+        .finally(() => journal?.close())
         .finally(() => control.close())
         .finally(() => {
           strays[Symbol.dispose]();

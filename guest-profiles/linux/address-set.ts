@@ -1,5 +1,3 @@
-import { highWord, type GuestVa } from "vmmsched/plugin-api";
-
 const firstBits = 10;
 
 /** Odd, and another in each process: a guest chooses its addresses, and must not be able to choose those that collide. */
@@ -25,22 +23,25 @@ export class AddressSet {
     this.#count = 0;
   }
 
-  add(address: GuestVa): void {
+  /** Adds `from[index]`: an address that is passed may cost an allocation, one that is stored does not. */
+  add(from: Float64Array, index: number): void {
     if (2 * this.#count >= this.#addresses.length) this.#grow();
-    const slot = this.#slot(address);
+    const slot = this.#slot(from, index);
     if (this.#fillings[slot] === this.#filling) return;
     this.#fillings[slot] = this.#filling;
-    this.#addresses[slot] = address;
+    this.#addresses[slot] = from[index] ?? 0;
     this.#count++;
   }
 
-  has(address: GuestVa): boolean {
-    return this.#fillings[this.#slot(address)] === this.#filling;
+  /** Has it `from[index]`? */
+  has(from: Float64Array, index: number): boolean {
+    return this.#fillings[this.#slot(from, index)] === this.#filling;
   }
 
   /** The slot that has this address, or the free one where it belongs. */
-  #slot(address: GuestVa): number {
-    const hash = Math.imul(address | 0, lowFactor) + Math.imul(highWord(address) | 0, highFactor);
+  #slot(from: Float64Array, index: number): number {
+    const address = from[index] ?? 0;
+    const hash = Math.imul(address | 0, lowFactor) + Math.imul(Math.floor(address / 2 ** 32) | 0, highFactor);
     const mask = this.#addresses.length - 1;
     let slot = (hash | 0) >>> (32 - this.#bits);
     while (this.#fillings[slot] === this.#filling && this.#addresses[slot] !== address)
@@ -55,6 +56,6 @@ export class AddressSet {
     this.#fillings = new Uint32Array(1 << this.#bits);
     this.#count = 0;
     for (let slot = 0; slot < addresses.length; slot++)
-      if (fillings[slot] === this.#filling) this.add((addresses[slot] ?? 0) as GuestVa);
+      if (fillings[slot] === this.#filling) this.add(addresses, slot);
   }
 }

@@ -6,7 +6,8 @@ import {
   type Domain,
   type GuestKernel,
 } from "vmmsched/plugin-api";
-import { capabilities, obstacle } from "./capabilities.js";
+import { bootName } from "./boot.js";
+import { capabilities, obstacle, obstacleToEdits } from "./capabilities.js";
 import { checkLayout, type Checked } from "./checks.js";
 import { readCpus, requireSymbol, type LinuxFacts } from "./facts.js";
 import { chooseHold, type LinuxOptions } from "./choose-hold.js";
@@ -17,6 +18,8 @@ import { KnownKernels, type FoundKernel, type KnownKernel } from "./known-kernel
 import { latestKernel } from "./latest-kernel.js";
 import type { ProbedMember } from "./layout.js";
 import { LinuxKernel } from "./linux-kernel.js";
+import { Liveness } from "./liveness.js";
+import { changePriority } from "./priority.js";
 import { study } from "./study.js";
 import { readVmcoreinfo, type Vmcoreinfo } from "./vmcoreinfo.js";
 import { kernelsInRam } from "./vmcoreinfo-search.js";
@@ -57,22 +60,22 @@ export async function attach(
 
 /** Kernels of earlier boots lie about in RAM, more or less overwritten: what is not whole is passed over. */
 async function attachToRam(search: Search): Promise<GuestKernel | undefined> {
-  const whole: FoundKernel[] = [];
+  const whole = new Map<FoundKernel, GuestKernel>();
   let failure: VmmschedError | undefined;
   for (const root of await kernelsInRam(search.domain)) {
     try {
       const found = await recognise(search, root, "that VMCOREINFO in RAM leads to");
       if (found === undefined) continue;
-      assemble(search, found)[Symbol.dispose]();
-      whole.push(found);
+      whole.set(found, assemble(search, found));
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
       failure ??= error;
     }
   }
-  if (whole.length === 0 && failure !== undefined) throw failure;
-  const latest = latestKernel(search.domain, whole);
-  return latest && assemble(search, latest);
+  if (whole.size === 0 && failure !== undefined) throw failure;
+  const latest = latestKernel(search.domain, [...whole.keys()]);
+  for (const [found, kernel] of whole) if (found !== latest) kernel[Symbol.dispose]();
+  return latest && (whole.get(latest) ?? assemble(search, latest));
 }
 
 /** The kernel that `root` maps; undefined where it maps none. */
@@ -117,22 +120,27 @@ function assemble({ domain, options, known }: Search, { root, kernel, evidence }
   requireProved(members, checked);
   const chosen = wakeUpOrReason(domain, facts);
   const wakeUp = obstacle({ domain, facts, members, checked, wakeUp: chosen }) ?? chosen;
+  const priority = obstacleToEdits({ domain, members, checked }, ["holding"]) ?? changePriority(facts);
   const method = chooseHold(domain, facts, kernel.psi, options);
   if (kernel.buildId !== "" && known.recognise(domain, root) === undefined) known.add(kernel);
+  const boot = bootName(facts);
   const description = {
     os: "linux",
     version: space.cstring(requireSymbol(symbols, "init_uts_ns"), kernel.release, 65),
     ...(kernel.buildId === "" ? {} : { buildId: kernel.buildId }),
+    ...(boot === undefined ? {} : { boot }),
     evidence: [
       ...evidence,
       space.paging.name,
       vmcoreinfo === undefined ? "no VMCOREINFO" : "VMCOREINFO agrees on _stext",
     ],
-    capabilities: capabilities(wakeUp, method),
+    capabilities: capabilities(wakeUp, method, priority),
   };
   return new LinuxKernel(description, facts, {
     wakeUp: typeof wakeUp === "string" ? undefined : wakeUp,
     method: typeof method === "string" ? undefined : method,
+    liveness: domain.readOnly === undefined ? new Liveness(domain, facts) : undefined,
+    priority: typeof priority === "string" ? undefined : priority,
     findings: () => findings(facts, kernel, checked, vmcoreinfo?.has("SYMBOL(_stext)") === true),
   });
 }

@@ -16,28 +16,9 @@ const kind = {
   section: 15,
   typeTag: 18,
 };
-const trailingBytes: readonly ((vlen: number) => number)[] = [
-  () => 0, // void
-  () => 4, // INT
-  () => 0, // PTR
-  () => 12, // ARRAY
-  (vlen) => 12 * vlen, // STRUCT
-  (vlen) => 12 * vlen, // UNION
-  (vlen) => 8 * vlen, // ENUM
-  () => 0, // FWD
-  () => 0, // TYPEDEF
-  () => 0, // VOLATILE
-  () => 0, // CONST
-  () => 0, // RESTRICT
-  () => 0, // FUNC
-  (vlen) => 8 * vlen, // FUNC_PROTO
-  () => 4, // VAR
-  (vlen) => 12 * vlen, // DATASEC
-  () => 0, // FLOAT
-  () => 4, // DECL_TAG
-  () => 0, // TYPE_TAG
-  (vlen) => 12 * vlen, // ENUM64
-];
+/** By kind: how many there are for one, and for each of its `vlen`. */
+const fixedBytes = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0] as const;
+const bytesOfEach = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12] as const;
 const indexedKinds: ReadonlySet<number> = new Set([kind.struct, kind.union, kind.enum, kind.section]);
 const magic = 0xeb9f;
 const headerBytes = 24;
@@ -124,24 +105,27 @@ export class Btf {
 
   /** Byte position of every type, and ids of named structures, unions and enumerations; the first definition counts. */
   #index(from: number, to: number): Uint32Array {
-    const at: number[] = [0];
+    // A type takes 12 bytes at least; type 0 is void.
+    const at = new Uint32Array(Math.ceil((to - from) / 12) + 1);
+    let id = 1;
     for (let position = from; position + 12 <= to;) {
       const info = this.bytes.readUInt32LE(position + 4);
       const type = (info >>> 24) & 0x1f;
-      const trailing = trailingBytes[type];
-      if (trailing === undefined)
+      const fixed = fixedBytes[type];
+      const each = bytesOfEach[type];
+      if (fixed === undefined || each === undefined)
         throw new VmmschedError(
           "ERR_GUEST_CORRUPT",
-          `BTF type ${String(at.length)} is of unknown kind ${String(type)}`,
+          `BTF type ${String(id)} is of unknown kind ${String(type)}`,
         );
       if (indexedKinds.has(type) && (info & 0xffff) > 0) {
         const name = this.#string(this.bytes.readUInt32LE(position));
-        if (name !== "" && !this.#named.has(name)) this.#named.set(name, at.length);
+        if (name !== "" && !this.#named.has(name)) this.#named.set(name, id);
       }
-      at.push(position);
-      position += 12 + trailing(info & 0xffff);
+      at[id++] = position;
+      position += 12 + fixed + each * (info & 0xffff);
     }
-    return Uint32Array.from(at);
+    return at.subarray(0, id);
   }
 
   #memberOf(struct: number, name: string): Member | undefined {

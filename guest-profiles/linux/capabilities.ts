@@ -3,6 +3,7 @@ import type { Checked } from "./checks.js";
 import type { LinuxFacts } from "./facts.js";
 import type { HoldMethod } from "./hold-method.js";
 import { lacking, type ProbedMember, type Purpose } from "./layout.js";
+import type { PriorityMethod } from "./priority.js";
 import type { WakeUp } from "./wake-up.js";
 
 /** What can be said about whether tasks of a guest can be held. */
@@ -16,24 +17,34 @@ export interface HoldingFacts {
 }
 
 /** Why nothing can be held in this guest; undefined when it can. */
-export function obstacle({ domain, facts, members, checked, wakeUp }: HoldingFacts): string | undefined {
-  if (domain.readOnly !== undefined) return domain.readOnly;
+export function obstacle(holding: HoldingFacts): string | undefined {
+  const { domain, facts, wakeUp } = holding;
   const injects = domain.canInterrupt === true;
-  const purposes: readonly Purpose[] = ["holding", injects ? "callSingle" : "irqWork"];
-  const missing = lacking(members, purposes);
-  if (missing !== undefined) return missing;
-  const wrong = [...checked.values()].find(({ holds }) => !holds);
-  if (wrong !== undefined) return `the layout is not proved: it is not so that ${wrong.claim}`;
+  const obstacle = obstacleToEdits(holding, ["holding", injects ? "callSingle" : "irqWork"]);
+  if (obstacle !== undefined) return obstacle;
   if (typeof wakeUp === "string") return wakeUp;
   if (injects && facts.cpus.some(({ apicId }) => apicId < 0))
     return "the local APIC ids of its CPUs cannot be told (x86_cpu_to_apicid)";
   return undefined;
 }
 
-/** `wakeUp`, `method`: or why there is none. */
+/** Why nothing that needs members of these purposes can be edited in this guest; undefined when it can. */
+export function obstacleToEdits(
+  { domain, members, checked }: Pick<HoldingFacts, "domain" | "members" | "checked">,
+  purposes: readonly Purpose[],
+): string | undefined {
+  if (domain.readOnly !== undefined) return domain.readOnly;
+  const missing = lacking(members, purposes);
+  if (missing !== undefined) return missing;
+  const wrong = [...checked.values()].find(({ holds }) => !holds);
+  return wrong && `the layout is not proved: it is not so that ${wrong.claim}`;
+}
+
+/** `wakeUp`, `method`, `priority`: or why there is none. */
 export function capabilities(
   wakeUp: WakeUp | string,
   method: HoldMethod | string,
+  priority: PriorityMethod | string,
 ): GuestDescription["capabilities"] {
   const can = (how: string): Capability => ({ can: true, how });
   const cannot = (why: string): Capability => ({ can: false, why });
@@ -41,6 +52,6 @@ export function capabilities(
   return {
     hold: typeof hold === "string" ? cannot(hold) : can(hold.how),
     release: typeof wakeUp === "string" ? cannot(wakeUp) : can(wakeUp.how),
-    priority: cannot("this version reads priorities and does not change them"),
+    priority: typeof priority === "string" ? cannot(priority) : can(priority.how),
   };
 }

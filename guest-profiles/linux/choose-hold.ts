@@ -3,7 +3,7 @@ import { deschedule } from "./deschedule.js";
 import type { LinuxFacts } from "./facts.js";
 import { freezerTrap } from "./freezer-trap.js";
 import type { HoldMethod, HoldMethodName } from "./hold-method.js";
-import type { PsiLayout } from "./run-queue/psi.js";
+import type { PsiLayout } from "./run-queue/psi-layout.js";
 import { unlink } from "./unlink.js";
 
 /** The profile's options, see plugin.json. */

@@ -4,18 +4,47 @@
 export const PF_EXITING = 0x4;
 export const PF_IO_WORKER = 0x10;
 export const PF_KTHREAD = 0x200000;
+/** Up to 6.0, see f5d39b020809: the task sleeps without a lock, and may be woken for nothing. */
+export const PF_FREEZER_SKIP = 0x40000000;
 
 /** include/linux/sched.h: bits of task_struct.__state. */
 export const TASK_INTERRUPTIBLE = 0x1;
 export const TASK_UNINTERRUPTIBLE = 0x2;
 export const TASK_STOPPED_OR_TRACED = 0x4 | 0x8;
+export const TASK_PARKED = 0x40;
 export const TASK_WAKEKILL = 0x100;
+export const TASK_WAKING = 0x200;
 export const TASK_NOLOAD = 0x400;
+export const TASK_NEW = 0x800;
+/** From 6.1 on, see f5d39b020809. */
+export const TASK_FREEZABLE = 0x2000;
 /**
  * State of a task that we took off its queue: asleep, not counted as load and no hung task; wake_up_process() and a
  * fatal signal wake it.
  */
 export const TASK_TAKEN_OFF = TASK_UNINTERRUPTIBLE | TASK_WAKEKILL | TASK_NOLOAD;
+/**
+ * State of a task that slept, and that we have sleep on: none but a fatal signal wakes it. Only kernel threads park, and
+ * they do so without TASK_WAKEKILL.
+ */
+export const TASK_SLEEPS_ON = TASK_PARKED | TASK_WAKEKILL;
+
+/** include/uapi/linux/sched.h: task_struct.policy. */
+export const SCHED_FIFO = 1;
+export const SCHED_RR = 2;
+export const SCHED_IDLE = 5;
+export const SCHED_DEADLINE = 6;
+/** include/uapi/linux/sched.h: task_struct.policy, by number; 4 is reserved. */
+export const schedulingByPolicy = [
+  "other",
+  "fifo",
+  "rr",
+  "batch",
+  undefined,
+  "idle",
+  "deadline",
+  "ext",
+] as const;
 
 /** kernel/sched/sched.h: task_struct.on_rq. */
 export const TASK_ON_RQ_QUEUED = 1;

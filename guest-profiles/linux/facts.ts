@@ -13,6 +13,7 @@ export const wantedSymbols = [
   "init_task",
   "init_uts_ns",
   "system_state",
+  "jiffies",
   "shadow_timekeeper",
   "vmcoreinfo_data",
   "vmcoreinfo_size",
@@ -27,6 +28,7 @@ export const wantedSymbols = [
   "xen_fifo_events",
   "event_array",
   "HYPERVISOR_shared_info",
+  "system_freezing_cnt",
   ...runQueueSymbols,
 ] as const;
 export type SymbolName = (typeof wantedSymbols)[number];

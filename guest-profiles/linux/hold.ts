@@ -1,9 +1,10 @@
-import type { EditTransaction, NotNow, TaskChange } from "vmmsched/plugin-api";
+import type { EditTransaction, NotNow, HoldChange } from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
 import { planTrapRelease } from "./freezer-trap.js";
 import type { HiddenTasks } from "./hidden-tasks.js";
 import type { HoldMethod } from "./hold-method.js";
 import type { Holds } from "./holds.js";
+import { planSleepOn } from "./sleep-on.js";
 import { isTakenOff, planTakenOffRelease } from "./taken-off.js";
 import { refuse, refuseHold } from "./task-guards.js";
 import type { WakeUp } from "./wake-up.js";
@@ -22,7 +23,7 @@ export interface HoldTools {
 /** Stages a hold. A task that is held already stays held in the way it was. */
 export function planHold(
   { facts, holds, wakeUp, hidden, method: chosen, trap }: HoldTools,
-  change: TaskChange,
+  change: HoldChange,
   edit: EditTransaction,
 ): "planned" | NotNow {
   const task = change.address;
@@ -36,7 +37,8 @@ export function planHold(
   }
   const method = hold?.method === "trap" ? trap : chosen;
   if (method === undefined) return "not by this method";
-  const planned = method.plan(task, hold?.method === method.name, edit);
+  const taken = method.plan(task, hold?.method === method.name, edit);
+  const planned = taken === "asleep" ? planSleepOn(facts, task, edit) : taken;
   if (planned === "planned") holds.note(task, change.id, change.startTimeNs, method.name);
   return planned;
 }
@@ -44,7 +46,7 @@ export function planHold(
 /** Stages a release, or the next step of one that the guest has not finished. */
 export function planRelease(
   { facts, holds, wakeUp, hidden }: HoldTools,
-  change: TaskChange,
+  change: HoldChange,
   edit: EditTransaction,
 ): "planned" | NotNow {
   const task = change.address;

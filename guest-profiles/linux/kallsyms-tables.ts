@@ -88,6 +88,8 @@ function tableStart(bytes: Buffer, zeroToken: number): number {
 /** Searches back from the token table for num_syms and the names behind it. */
 function locateNames(bytes: Buffer, table: TokenTable): { symbolCount: number; names: number } | undefined {
   for (let at = table.at - 16; at >= 0; at -= 8) {
+    // Most words go here: mostSymbols needs three bytes, and the five behind them are zero.
+    if (bytes[at + 3] !== 0 || bytes[at + 4] !== 0) continue;
     const symbolCount = bytes.readUInt32LE(at);
     if (symbolCount < fewestSymbols || symbolCount > mostSymbols || bytes.readUInt32LE(at + 4) !== 0)
       continue;

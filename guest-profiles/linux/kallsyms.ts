@@ -26,27 +26,25 @@ export async function findSymbols(bytes: Buffer, wanted: readonly string[]): Pro
   );
 }
 
-/** Expands every name into one buffer and compares hashes first, so that only wanted names become strings. */
+/** Compares hashes first, made of those of a name's tokens, so that only wanted names become strings. */
 async function lookUp(
   bytes: Buffer,
   tables: KallsymsTables,
   wanted: readonly string[],
 ): Promise<FoundSymbols> {
   const names = new Set(wanted);
-  const hashes = new Set(wanted.map((name) => hashOf(Buffer.from(name, "latin1"), 0, name.length)));
+  const hashes = new Set(wanted.map((name) => hashOf([...Buffer.from(name, "latin1")])));
+  const tokens = hashTokens(tables.tokens);
   const symbols = new Map<string, GuestVa>();
   const spacing = new Map<string, number>();
-  const name = Buffer.alloc(1024);
   let at = tables.names;
   for (let i = 0; i < tables.symbolCount; i++) {
     const length = nameLength(bytes, at);
     const start = nameStart(bytes, at);
     at = start + length;
-    const size = expand(bytes, start, at, tables.tokens, name);
     if (i % namesAtOnce === namesAtOnce - 1) await othersFirst();
-    // The first character is the symbol's type.
-    if (!hashes.has(hashOf(name, 1, size))) continue;
-    const text = name.toString("latin1", 1, size);
+    if (!hashes.has(hashOfName(bytes, start, at, tokens))) continue;
+    const text = nameOf(bytes.subarray(start, at), tables.tokens);
     if (!names.has(text) || symbols.has(text)) continue;
     symbols.set(text, symbolAddress(bytes, tables, i));
     spacing.set(text, bytesToNext(bytes, tables, i));
@@ -54,22 +52,46 @@ async function lookUp(
   return { symbols, spacing };
 }
 
-/** Writes the tokens of bytes `from` to `to` and returns how long they are together. */
-function expand(bytes: Buffer, from: number, to: number, tokens: readonly Token[], into: Buffer): number {
-  let size = 0;
-  for (let i = from; i < to; i++) {
-    const token = tokens[bytes[i] ?? 0];
-    if (token === undefined || size + token.length > into.length) return size;
-    for (const byte of token) into[size++] = byte;
-  }
-  return size;
+/** A name's tokens together, without the first character: that is the symbol's type. */
+function nameOf(compressed: Buffer, tokens: readonly Token[]): string {
+  return Buffer.from([...compressed].flatMap((token) => tokens[token] ?? [])).toString("latin1", 1);
 }
 
-/** FNV-1a of bytes `from` to `to`. */
-function hashOf(bytes: Buffer, from: number, to: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
-  return hash >>> 0;
+/** The hash is a polynomial, so that of two texts one after the other follows from theirs. */
+const base = 0x01000193;
+
+function hashOf(text: Token): number {
+  return text.reduce((hash, byte) => (Math.imul(hash, base) + byte) | 0, 0);
+}
+
+/** By token: its hash, that without its first character, and by what it moves what stands before it. */
+interface HashedTokens {
+  readonly hashes: Int32Array;
+  readonly tails: Int32Array;
+  readonly powers: Int32Array;
+}
+
+function hashTokens(tokens: readonly Token[]): HashedTokens {
+  return {
+    hashes: Int32Array.from(tokens, hashOf),
+    tails: Int32Array.from(tokens, (token) => hashOf(token.slice(1))),
+    powers: Int32Array.from(tokens, (token) => token.reduce((power) => Math.imul(power, base), 1)),
+  };
+}
+
+/** Hash of the name whose tokens are bytes `from` to `to`, without its first character. */
+function hashOfName(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  { hashes, tails, powers }: HashedTokens,
+): number {
+  let hash = tails[bytes[from] ?? 0] ?? 0;
+  for (let i = from + 1; i < to; i++) {
+    const token = bytes[i] ?? 0;
+    hash = (Math.imul(hash, powers[token] ?? 0) + (hashes[token] ?? 0)) | 0;
+  }
+  return hash;
 }
 
 /** kallsyms_sym_address(), kernel/kallsyms.c. */

@@ -3,7 +3,7 @@ import type { KernelRoot } from "./kernel-image.js";
 import type { Symbols } from "./kallsyms.js";
 import type { ProbedLayout } from "./layout.js";
 import type { RunQueueLayout } from "./run-queue/layout.js";
-import type { PsiLayout } from "./run-queue/psi.js";
+import type { PsiLayout } from "./run-queue/psi-layout.js";
 import { readVmcoreinfo } from "./vmcoreinfo.js";
 
 /** What is the same in every guest that runs this build at these addresses. */

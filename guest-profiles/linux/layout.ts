@@ -4,7 +4,8 @@ import type { Btf } from "./btf.js";
 /**
  * Members that the profile uses, each with the paths under which kernels know it, newest first. Where a release moved
  * one, the commit is named. Everything is probed in the guest's own types; no version is ever asked. Without those of
- * `reading` a guest cannot be looked at; without the others it can be, but not changed.
+ * `reading` a guest cannot be looked at, without those of `accounting` less is known of its tasks; without the others it can be
+ * looked at, but not changed.
  */
 const wanted = {
   reading: {
@@ -49,6 +50,30 @@ const wanted = {
     signal: { struct: "signal_struct", members: { sharedPending: ["shared_pending.signal"] } },
     sighand: { struct: "sighand_struct", members: { siglock: ["siglock"] } },
   },
+  accounting: {
+    task: {
+      struct: "task_struct",
+      members: {
+        execStart: ["se.exec_start"],
+        runDelay: ["sched_info.run_delay"],
+        voluntarySwitches: ["nvcsw"],
+        involuntarySwitches: ["nivcsw"],
+        readBytes: ["ioac.read_bytes"],
+        writtenBytes: ["ioac.write_bytes"],
+        policy: ["policy"],
+        cred: ["cred"],
+        realParent: ["real_parent"],
+        cgroups: ["cgroups"],
+      },
+    },
+    rq: { struct: "rq", members: { curr: ["curr"], clockTask: ["clock_task"] } },
+    cred: { struct: "cred", members: { uid: ["uid.val"] } },
+    cssSet: { struct: "css_set", members: { cgroup: ["dfl_cgrp"] } },
+    cgroup: { struct: "cgroup", members: { node: ["kn"] } },
+    // 633488947ef6: parent became __parent (6.15)
+    kernfsNode: { struct: "kernfs_node", members: { parent: ["__parent", "parent"], name: ["name"] } },
+    mm: { struct: "mm_struct", members: { pgd: ["pgd"], argStart: ["arg_start"] } },
+  },
   irqWork: {
     irqWork: {
       struct: "irq_work",
@@ -68,9 +93,17 @@ const wanted = {
       },
     },
   },
+  leftovers: {
+    task: { struct: "task_struct", members: { cgroups: ["cgroups"] } },
+    cssSet: { struct: "css_set", members: { defaultCgroup: ["dfl_cgrp"] } },
+    cgroup: { struct: "cgroup", members: { effectiveFreeze: ["freezer.e_freeze"] } },
+  },
 } as const;
 
-/** What a member is needed for: `irqWork` and `callSingle` are the two ways to wake a task. */
+/**
+ * What a member is needed for: `irqWork` and `callSingle` are the two ways to wake a task, `leftovers` is for telling our
+ * own traps from the guest's.
+ */
 export type Purpose = keyof typeof wanted;
 
 /** Bit-fields, and flags in a word where a later kernel has no bit-field: the bit's number. */

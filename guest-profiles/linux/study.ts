@@ -7,7 +7,7 @@ import type { KnownKernel } from "./known-kernels.js";
 import { kernelByLayout } from "./layout-file.js";
 import { resolveLayout } from "./layout.js";
 import { resolveRunQueueLayout } from "./run-queue/layout.js";
-import { resolvePsiLayout } from "./run-queue/psi.js";
+import { resolvePsiLayout } from "./run-queue/psi-layout.js";
 import { readVmcoreinfo } from "./vmcoreinfo.js";
 
 const apicIds = "x86_cpu_to_apicid";

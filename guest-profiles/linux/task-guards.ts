@@ -4,7 +4,7 @@ import {
   type EditTransaction,
   type GuestVa,
   type NotNow,
-  type TaskChange,
+  type TaskIdentity,
 } from "vmmsched/plugin-api";
 import { PF_EXITING, PF_IO_WORKER, PF_KTHREAD, SIGKILL_BIT } from "./constants.js";
 import type { LinuxFacts } from "./facts.js";
@@ -16,7 +16,7 @@ import { isLinked } from "./task-list.js";
  */
 export function refuse(
   facts: LinuxFacts,
-  change: TaskChange,
+  change: TaskIdentity,
   hidden: boolean,
   edit: EditTransaction,
 ): NotNow | undefined {

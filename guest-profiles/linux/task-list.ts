@@ -1,4 +1,4 @@
-import { isKernelObject, VmmschedError, formatVa, vaOffset, type GuestVa } from "vmmsched/plugin-api";
+import { isKernelObject, StructCursor, VmmschedError, formatVa, type GuestVa } from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
 
 /** More tasks than any kernel has (PID_MAX_LIMIT): a longer list is a loop. */
@@ -7,39 +7,76 @@ const mostTasks = 4 * 1024 * 1024;
 const prev = 8;
 
 /**
- * Calls `visit` with the address of every task_struct but the idle tasks: process by process, leader first, as
- * for_each_process_thread does. The lists change under us, so each link is followed only if the next node points back;
- * a broken or endless one throws ERR_GUEST_CORRUPT and the caller starts over.
+ * All task_structs of a guest but the idle tasks: process by process, leader first, as for_each_process_thread goes. The
+ * lists change under us, so each link is followed only if the next node points back; a broken or endless one throws
+ * ERR_GUEST_CORRUPT and the caller starts over.
  */
-export function forEachTask(facts: LinuxFacts, visit: (task: GuestVa, leader: boolean) => void): void {
-  const { tasks } = facts.layout.task;
-  const head = vaOffset(facts.initTask, tasks);
-  let steps = 0;
-  for (let node = follow(facts, head); node !== head; node = follow(facts, node)) {
-    if (++steps > mostTasks) throw new VmmschedError("ERR_GUEST_CORRUPT", "the task list does not end");
-    const leader = vaOffset(node, -tasks);
-    visit(leader, true);
-    steps += forEachOtherThread(facts, leader, visit);
-  }
-}
+export class TaskList {
+  /** The one that is visited. */
+  readonly task: StructCursor;
+  readonly #leader: StructCursor;
+  readonly #head: StructCursor;
+  readonly #node: StructCursor;
+  readonly #group: StructCursor;
+  readonly #threadNode: StructCursor;
+  readonly #next: StructCursor;
+  #visits = 0;
 
-/** Visits the threads of a process after its leader; returns how many. */
-function forEachOtherThread(
-  facts: LinuxFacts,
-  leader: GuestVa,
-  visit: (task: GuestVa, leader: boolean) => void,
-): number {
-  const { signal, threadNode } = facts.layout.task;
-  const group = facts.space.pointer(leader, signal);
-  if (!isKernelObject(group)) throw broken(leader);
-  const head = vaOffset(group, facts.layout.signal.threadHead);
-  let count = 0;
-  for (let node = follow(facts, head); node !== head; node = follow(facts, node)) {
-    if (++count > mostTasks) throw new VmmschedError("ERR_GUEST_CORRUPT", "a thread list does not end");
-    const task = vaOffset(node, -threadNode);
-    if (task !== leader) visit(task, false);
+  constructor(private readonly facts: LinuxFacts) {
+    const cursor = () => new StructCursor(facts.space);
+    this.task = cursor();
+    this.#leader = cursor();
+    this.#head = cursor();
+    this.#node = cursor();
+    this.#group = cursor();
+    this.#threadNode = cursor();
+    this.#next = cursor();
   }
-  return count;
+
+  /** Calls `visit` for every task, which {@link task} shows. */
+  forEach(visit: (leader: boolean) => void): void {
+    const { tasks } = this.facts.layout.task;
+    this.#visits = 0;
+    this.#leader.address = this.facts.initTask;
+    this.#head.to(this.#leader, tasks);
+    this.#node.to(this.#head);
+    this.#follow(this.#node);
+    while (!this.#node.same(this.#head)) {
+      this.#leader.to(this.#node, -tasks);
+      this.task.to(this.#leader);
+      this.#count();
+      visit(true);
+      this.#forEachOtherThread(visit);
+      this.#follow(this.#node);
+    }
+  }
+
+  /** The threads of a process after its leader. */
+  #forEachOtherThread(visit: (leader: boolean) => void): void {
+    const { signal, threadNode } = this.facts.layout.task;
+    this.#group.follow(this.#leader, signal);
+    if (!this.#group.isObject()) throw broken(this.#leader.address);
+    this.#group.to(this.#group, this.facts.layout.signal.threadHead);
+    this.#threadNode.to(this.#group);
+    this.#follow(this.#threadNode);
+    while (!this.#threadNode.same(this.#group)) {
+      this.task.to(this.#threadNode, -threadNode);
+      this.#count();
+      if (!this.task.same(this.#leader)) visit(false);
+      this.#follow(this.#threadNode);
+    }
+  }
+
+  #count(): void {
+    if (++this.#visits > 2 * mostTasks)
+      throw new VmmschedError("ERR_GUEST_CORRUPT", "the lists of tasks do not end");
+  }
+
+  #follow(node: StructCursor): void {
+    this.#next.follow(node, 0);
+    if (!this.#next.isObject() || !this.#next.pointsTo(prev, node)) throw broken(node.address);
+    node.to(this.#next);
+  }
 }
 
 /** Is `node` still on its list: do both neighbours point to it? */
@@ -48,12 +85,6 @@ export function isLinked(facts: LinuxFacts, node: GuestVa): boolean {
   const before = facts.space.pointer(node, prev);
   if (!isKernelObject(next) || !isKernelObject(before)) return false;
   return facts.space.pointsTo(next, prev, node) && facts.space.pointsTo(before, 0, node);
-}
-
-function follow(facts: LinuxFacts, node: GuestVa): GuestVa {
-  const next = facts.space.pointer(node, 0);
-  if (!isKernelObject(next) || !facts.space.pointsTo(next, prev, node)) throw broken(node);
-  return next;
 }
 
 function broken(at: GuestVa): VmmschedError {

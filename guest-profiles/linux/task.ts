@@ -1,44 +1,43 @@
-import { type GuestVa, type TaskColumns, taskFlags, taskStates, nameBytes } from "vmmsched/plugin-api";
+import { taskFlags, taskStates, nameBytes, type StructCursor, type TaskColumns } from "vmmsched/plugin-api";
 import {
   PF_IO_WORKER,
   PF_KTHREAD,
   TASK_INTERRUPTIBLE,
   TASK_NOLOAD,
+  TASK_SLEEPS_ON,
   TASK_STOPPED_OR_TRACED,
   TASK_UNINTERRUPTIBLE,
 } from "./constants.js";
-import type { LinuxFacts } from "./facts.js";
+import type { LinuxLayout } from "./layout.js";
 
 const stateCode = Object.fromEntries(taskStates.map((state, code) => [state, code])) as Readonly<
   Record<(typeof taskStates)[number], number>
 >;
 
-/** Writes everything but `hold` of the task_struct at `task` into row `row`. */
+/** Writes what every kernel keeps of the task_struct at `task` into row `row`, but for `hold`. */
 export function readTask(
-  facts: LinuxFacts,
-  task: GuestVa,
+  { task: at }: LinuxLayout,
+  task: StructCursor,
   leader: boolean,
   columns: TaskColumns,
   row: number,
 ): void {
-  const { space, layout } = facts;
-  const at = layout.task;
-  const process = space.i32(task, at.tgid);
-  columns.id[row] = space.i32(task, at.pid);
+  const process = task.i32(at.tgid);
+  columns.id[row] = task.i32(at.pid);
   columns.process[row] = process;
-  columns.cpu[row] = space.i32(task, at.cpu);
-  columns.priority[row] = space.i32(task, at.staticPrio);
-  space.storeU64(task, at.sumExecRuntime, columns.cpuTimeNs, row);
-  space.storeU64(task, at.startTime, columns.startTimeNs, row);
-  columns.address[row] = task;
-  columns.state[row] = stateOf(facts, task);
-  const kernel = (space.u32(task, at.flags) & (PF_KTHREAD | PF_IO_WORKER)) !== 0;
+  columns.cpu[row] = task.i32(at.cpu);
+  columns.priority[row] = task.i32(at.staticPrio);
+  task.storeU64(at.sumExecRuntime, columns.cpuTimeNs, row);
+  task.storeU64(at.startTime, columns.startTimeNs, row);
+  task.storeAddress(columns.address, row);
+  columns.state[row] = stateOf(at, task);
+  const kernel = (task.i32(at.flags) & (PF_KTHREAD | PF_IO_WORKER)) !== 0;
   columns.flags[row] =
     (kernel ? taskFlags.kernel : 0) |
     (process <= 1 ? taskFlags.untouchable : 0) |
     (leader ? taskFlags.leader : 0);
   for (let i = 0; i < nameBytes; i += 4) {
-    const word = space.u32(task, at.comm + i);
+    const word = task.i32(at.comm + i);
     const to = row * nameBytes + i;
     columns.name[to] = word & 0xff;
     columns.name[to + 1] = (word >>> 8) & 0xff;
@@ -48,15 +47,13 @@ export function readTask(
 }
 
 /** Code of the task's state; on a run queue with another `__state` it is about to sleep and still counts as runnable. */
-function stateOf(facts: LinuxFacts, task: GuestVa): number {
-  const { space, layout } = facts;
-  const at = layout.task;
-  if (space.u32(task, at.exitState) !== 0) return stateCode.exited;
-  if (space.u32(task, at.onCpu) !== 0) return stateCode.running;
-  if (space.u32(task, at.onRq) !== 0) return stateCode.queued;
-  const state = space.u32(task, at.state);
+function stateOf(at: LinuxLayout["task"], task: StructCursor): number {
+  if (task.i32(at.exitState) !== 0) return stateCode.exited;
+  if (task.i32(at.onCpu) !== 0) return stateCode.running;
+  if (task.i32(at.onRq) !== 0) return stateCode.queued;
+  const state = task.i32(at.state);
   if ((state & TASK_STOPPED_OR_TRACED) !== 0) return stateCode.stopped;
-  if ((state & TASK_INTERRUPTIBLE) !== 0) return stateCode.sleeping;
+  if ((state & TASK_INTERRUPTIBLE) !== 0 || state === TASK_SLEEPS_ON) return stateCode.sleeping;
   if ((state & TASK_UNINTERRUPTIBLE) !== 0)
     return (state & TASK_NOLOAD) !== 0 ? stateCode.sleeping : stateCode.blocked;
   return stateCode.unknown;

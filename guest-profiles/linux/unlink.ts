@@ -7,7 +7,8 @@ import type { HoldMethod } from "./hold-method.js";
 import { dequeueTask, type DequeueTools } from "./run-queue/dequeue.js";
 import { FairQueue } from "./run-queue/fair-queue.js";
 import { Overlay } from "./run-queue/overlay.js";
-import { Pressure, type PsiLayout } from "./run-queue/psi.js";
+import type { PsiLayout } from "./run-queue/psi-layout.js";
+import { Pressure } from "./run-queue/psi.js";
 
 /** One for all guests: a plan begins and ends it. */
 const overlay = new Overlay();
@@ -37,6 +38,8 @@ export function unlink(facts: LinuxFacts, psi: PsiLayout | string | undefined): 
     name: "unlink",
     how: "its run queue, from outside",
     plan(task, _held, edit) {
+      // Of such a one nothing else is worth saying: trying again does not help.
+      if (!space.pointsTo(task, runQueue.task.schedClass, fairClass)) return "not by this method";
       const free = planQueued(facts, task, edit);
       if (typeof free === "string") return free;
       if (space.u32(task, layout.task.onCpu) !== 0) return "running";

@@ -2,7 +2,6 @@ import {
   fiveLevelPaging,
   fourLevelPaging,
   isVmmschedError,
-  othersFirst,
   pageBytes,
   walk,
   type Domain,
@@ -15,7 +14,6 @@ import { numberIn, parseVmcoreinfo, symbolIn, type Vmcoreinfo } from "./vmcorein
 const firstLine = Buffer.from("OSRELEASE=", "latin1");
 const beginnings = [0, 24] as const;
 const firstWord = firstLine.readInt32LE(0);
-const framesAtOnce = 2048;
 /** A guest may fill its RAM with notes; no more than so many are looked at. */
 const mostNotes = 256;
 /** __START_KERNEL_map, as a signed address. */
@@ -37,25 +35,16 @@ export async function kernelsInRam(domain: Domain): Promise<readonly KernelRoot[
 
 async function notesInRam(domain: Domain): Promise<readonly Vmcoreinfo[]> {
   const notes: Vmcoreinfo[] = [];
-  const bytes = Buffer.alloc(framesAtOnce * pageBytes);
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  for (const { first, count } of domain.frameRanges?.() ?? []) {
-    for (let done = 0; done < count && notes.length < mostNotes; done += framesAtOnce) {
-      const frames = Array.from(
-        { length: Math.min(framesAtOnce, count - done) },
-        (_, i) => (first + done + i) as Frame,
-      );
-      const length = frames.length * pageBytes;
-      if (domain.memory.readFrames(frames, bytes.subarray(0, length)) > 0)
-        collect(bytes.subarray(0, length), words, notes);
-      await othersFirst();
-    }
+  for await (const { bytes } of domain.ram?.() ?? []) {
+    collect(bytes, notes);
+    if (notes.length >= mostNotes) break;
   }
   return notes;
 }
 
 /** Looks at the beginnings of pages only: the kernel gives VMCOREINFO a page of its own. */
-function collect(bytes: Buffer, words: Int32Array, notes: Vmcoreinfo[]): void {
+function collect(bytes: Buffer, notes: Vmcoreinfo[]): void {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   for (let page = 0; page < bytes.length; page += pageBytes) {
     for (const beginning of beginnings) {
       const at = page + beginning;

@@ -1,10 +1,8 @@
 import type { EditTransaction, GuestVa, NotNow } from "vmmsched/plugin-api";
 import { CALL_FUNCTION_SINGLE_VECTOR, CSD_FLAG_LOCK } from "./constants.js";
 import { requireSymbol, type LinuxFacts } from "./facts.js";
-import { cpuOf, entryAt, entryOf, type WakeUp } from "./wake-up.js";
-
-/** Where our entry lies in the stack; 32 bytes: a __call_single_data. */
-const entryOffset = 128;
+import { cpuOf, type WakeUp } from "./wake-up.js";
+import { WakeUpSlots } from "./wake-up-slots.js";
 
 /**
  * For guests that take an injected interrupt: a __call_single_data on the CPU's call_single_queue whose function is
@@ -16,16 +14,22 @@ export function wakeByCallSingle(facts: LinuxFacts): WakeUp {
   const queue = requireSymbol(symbols, "call_single_queue");
   const wakeUpProcess = requireSymbol(symbols, "wake_up_process");
   const at = layout.callSingle;
+  const slots = new WakeUpSlots(facts, {
+    task: at.info,
+    waits: (entry) =>
+      (space.u32(entry, at.flags) & CSD_FLAG_LOCK) !== 0 && space.pointsTo(entry, at.func, wakeUpProcess),
+  });
 
   return {
     how: "wake_up_process() on call_single_queue, run by an injected interrupt",
 
-    pending: (task) => (space.u32(entryOf(facts, task, entryOffset), at.flags) & CSD_FLAG_LOCK) !== 0,
+    pending: (task) => slots.pending(task),
 
     stage(task: GuestVa, edit: EditTransaction): "planned" | NotNow {
       const cpu = cpuOf(facts, task);
-      const entry = entryAt(facts, task, entryOffset, edit);
-      if (cpu === undefined || entry === undefined) return "unreadable";
+      if (cpu === undefined) return "unreadable";
+      const entry = slots.free(edit);
+      if (entry === undefined) return "wake-up under way";
       const head = space.pointer(cpu.area, queue);
       edit
         .expectPointer(cpu.area, queue, head)

@@ -2,11 +2,10 @@ import type { Domain, EditTransaction, GuestVa, NotNow } from "vmmsched/plugin-a
 import { nullVa } from "vmmsched/plugin-api";
 import { CSD_TYPE_IRQ_WORK, IRQ_WORK_BUSY, IRQ_WORK_LAZY, IRQ_WORK_PENDING } from "./constants.js";
 import { requireSymbol, type GuestCpu, type LinuxFacts } from "./facts.js";
-import { cpuOf, entryAt, entryOf, type WakeUp } from "./wake-up.js";
+import { cpuOf, type WakeUp } from "./wake-up.js";
+import { WakeUpSlots } from "./wake-up-slots.js";
 import { stageEventChannelKick } from "./xen-event-channel.js";
 
-/** Where our entry lies in the stack; 48 bytes: an irq_work, and the task where process_timeout() looks for it. */
-const entryOffset = 192;
 const flagsQueued = CSD_TYPE_IRQ_WORK | IRQ_WORK_PENDING | IRQ_WORK_BUSY | IRQ_WORK_LAZY;
 
 /**
@@ -14,6 +13,7 @@ const flagsQueued = CSD_TYPE_IRQ_WORK | IRQ_WORK_PENDING | IRQ_WORK_BUSY | IRQ_W
  * that CPU runs (irq_work_tick, kernel/irq_work.c). Its function is process_timeout(), which takes the entry for the
  * timer in a struct process_timer and wakes the task behind it (kernel/time/timer.c, since 4.15). A guest whose CPUs
  * are all idle without a tick is woken through our event channel; without one it takes as long as the guest's next timer.
+ * An entry has 48 bytes: an irq_work, and the task where process_timeout() looks for it.
  */
 export function wakeByIrqWork(facts: LinuxFacts, domain: Domain): WakeUp {
   const { space, layout, symbols } = facts;
@@ -21,6 +21,12 @@ export function wakeByIrqWork(facts: LinuxFacts, domain: Domain): WakeUp {
   const processTimeout = requireSymbol(symbols, "process_timeout");
   const tickSched = requireSymbol(symbols, "tick_cpu_sched");
   const at = layout.irqWork;
+  const slots = new WakeUpSlots(facts, {
+    task: layout.processTimer.task,
+    waits: (entry) =>
+      (space.u32(entry, at.flags) & (IRQ_WORK_PENDING | IRQ_WORK_BUSY)) !== 0 &&
+      space.pointsTo(entry, at.func, processTimeout),
+  });
 
   const ticks = (cpu: GuestCpu) =>
     (space.u32(cpu.area, tickSched + layout.tickStopped.word) & layout.tickStopped.mask) === 0;
@@ -37,13 +43,13 @@ export function wakeByIrqWork(facts: LinuxFacts, domain: Domain): WakeUp {
       "an irq_work on lazy_list, run by the guest's next tick" +
       (domain.eventChannel === undefined ? "; when all its CPUs idle without one, by its next timer" : ""),
 
-    pending: (task) =>
-      (space.u32(entryOf(facts, task, entryOffset), at.flags) & (IRQ_WORK_PENDING | IRQ_WORK_BUSY)) !== 0,
+    pending: (task) => slots.pending(task),
 
     stage(task: GuestVa, edit: EditTransaction): "planned" | NotNow {
       const cpu = choose(task);
-      const entry = entryAt(facts, task, entryOffset, edit);
-      if (cpu === undefined || entry === undefined) return "unreadable";
+      if (cpu === undefined) return "unreadable";
+      const entry = slots.free(edit);
+      if (entry === undefined) return "wake-up under way";
       const head = space.pointer(cpu.area, lazyList);
       edit
         .expectPointer(cpu.area, lazyList, head)

@@ -1,5 +1,11 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, read, readSync } from "node:fs";
+import { promisify } from "node:util";
 import { VmmschedError, messageOf } from "../../core/errors.js";
+import { dataRuns, type Run } from "./holes.js";
+
+const readLater = promisify(read);
+/** Blocks of st_blocks. */
+const blockBytes = 512;
 
 /**
  * An image file, read at positions: what was cut off since, or lies on a disk that fails, is an error, where a mapping of
@@ -8,6 +14,8 @@ import { VmmschedError, messageOf } from "../../core/errors.js";
 export class ImageFile implements Disposable {
   readonly bytes: number;
   readonly #descriptor: number;
+  /** It has holes, or is compressed: it takes less room than its length. */
+  readonly #sparse: boolean;
   #open = true;
 
   /** Throws ERR_IMAGE_UNREADABLE. */
@@ -19,6 +27,7 @@ export class ImageFile implements Disposable {
     }
     const status = fstatSync(this.#descriptor);
     this.bytes = status.size;
+    this.#sparse = status.blocks * blockBytes < status.size;
     if (status.isFile()) return;
     this[Symbol.dispose]();
     throw new VmmschedError("ERR_IMAGE_UNREADABLE", `${path} is not a regular file`);
@@ -37,6 +46,22 @@ export class ImageFile implements Disposable {
     } catch {
       return false;
     }
+  }
+
+  /** The same in a thread beside this one: several are under way at once, and this thread searches meanwhile. */
+  async fillLater(position: number, into: Uint8Array): Promise<boolean> {
+    if (!this.#open || position < 0 || position + into.length > this.bytes) return false;
+    try {
+      const { bytesRead } = await readLater(this.#descriptor, into, 0, into.length, position);
+      return bytesRead === into.length || this.fill(position + bytesRead, into.subarray(bytesRead));
+    } catch {
+      return false;
+    }
+  }
+
+  /** What of `run` is not a hole, in order. */
+  data(run: Run): Promise<readonly Run[]> {
+    return this.#sparse && this.#open ? dataRuns(this.#descriptor, run) : Promise.resolve([run]);
   }
 
   /** `length` bytes from `position` on, which `what` names. Throws ERR_IMAGE_INVALID where the file does not have them. */

@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { VmmschedError } from "../../core/errors.js";
-import type { Domain, DomainId, DomainInfo, FrameRange, Hypervisor } from "../../core/hypervisor.js";
-import { pageBytes } from "../../core/memory/address.js";
+import type { Domain, DomainId, DomainInfo, Hypervisor } from "../../core/hypervisor.js";
+import type { GuestVa } from "../../core/memory/address.js";
+import type { RamPiece } from "../../core/ram-piece.js";
 import { ImageFile } from "./image-file.js";
-import { ImageMemory } from "./image-memory.js";
-import type { Image } from "./image.js";
+import type { Image, ImageRam } from "./image.js";
 import { openImage } from "./open-image.js";
 
 const onlyId = 1;
@@ -37,7 +37,7 @@ export class ImageHypervisor implements Hypervisor {
       name: basename(path),
       kind: this.#image.kind,
       vcpuCount: this.#image.vcpus.length,
-      memoryBytes: this.#image.segments.reduce((sum, { count }) => sum + count * pageBytes, 0),
+      memoryBytes: this.#image.memory.bytes,
       cpuTimeNs: 0,
       paused: true,
       ended: false,
@@ -56,7 +56,7 @@ export class ImageHypervisor implements Hypervisor {
   open(id: DomainId): Domain {
     if (id !== onlyId)
       throw new VmmschedError("ERR_DOMAIN_GONE", `no domain ${id} in an image`, { domain: id });
-    return new ImageDomain(this.#info, this.#image, new ImageMemory(this.#file, this.#image.segments));
+    return new ImageDomain(this.#info, this.#image);
   }
 
   [Symbol.dispose](): void {
@@ -66,19 +66,23 @@ export class ImageHypervisor implements Hypervisor {
 
 class ImageDomain implements Domain {
   readonly readOnly = readOnly;
+  readonly memory: ImageRam;
+  declare readonly debuggerData?: GuestVa;
 
   constructor(
     readonly info: DomainInfo,
     private readonly image: Image,
-    readonly memory: ImageMemory,
-  ) {}
+  ) {
+    this.memory = image.memory;
+    if (image.debuggerData !== undefined) this.debuggerData = image.debuggerData;
+  }
 
   vcpus() {
     return this.image.vcpus;
   }
 
-  frameRanges(): readonly FrameRange[] {
-    return this.image.segments;
+  ram(): AsyncIterable<RamPiece> {
+    return this.image.memory.pieces();
   }
 
   pause(): never {

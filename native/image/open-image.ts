@@ -1,4 +1,5 @@
 import { isElf, readElf } from "./elf.js";
+import { crashDumpMagic, readCrashDump } from "./crash-dump.js";
 import { invalidImage, type ImageFile } from "./image-file.js";
 import type { Image } from "./image.js";
 import { readQemuCore } from "./qemu-core.js";
@@ -11,6 +12,8 @@ const others: readonly (readonly [magic: string, what: string])[] = [
   ["makedumpfile", "a flattened makedumpfile; makedumpfile -E writes ELF"],
   ["QEVM", "a QEMU migration stream; dump-guest-memory writes ELF"],
   ["LinuxGuestRecord", "a Xen save file; xl dump-core writes ELF"],
+  ["PAGEDUMP", "a crash dump of 32-bit Windows; only those for x64 are read"],
+  ["MDMP", "a minidump of one process; a crash dump of the whole machine is needed"],
   ["EMiL", "a LiME file; it can be converted to raw RAM"],
 ];
 const magicBytes = 16;
@@ -22,6 +25,7 @@ export function openImage(file: ImageFile, splitBytes: number | undefined): Imag
     return isXenCore(elf) ? readXenCore(file, elf) : readQemuCore(file, elf);
   }
   const start = file.slice(0, magicBytes, "an image").toString("latin1");
+  if (start.startsWith(crashDumpMagic)) return readCrashDump(file);
   for (const [magic, what] of others)
     if (start.startsWith(magic)) throw invalidImage(file.path, `this is ${what}`);
   return readRawImage(file, splitBytes);

@@ -4,6 +4,7 @@ import type { VcpuContext } from "../../core/hypervisor.js";
 import { controlBits } from "./control-registers.js";
 import { offset64, readNotes, type ElfFile, type Note } from "./elf.js";
 import { invalidImage, type ImageFile } from "./image-file.js";
+import { ImageMemory } from "./image-memory.js";
 import type { Image } from "./image.js";
 
 /**
@@ -44,11 +45,14 @@ export function readQemuCore(file: ImageFile, elf: ElfFile): Image {
   return {
     format: states.length === 0 ? "ELF core" : "ELF core of QEMU",
     kind: "hvm",
-    segments: segments.map(({ physicalAddress, fileBytes, position }) => ({
-      first: physicalAddress / pageBytes,
-      count: Math.floor(fileBytes / pageBytes),
-      position,
-    })),
+    memory: new ImageMemory(
+      file,
+      segments.map(({ physicalAddress, fileBytes, position }) => ({
+        first: physicalAddress / pageBytes,
+        count: Math.floor(fileBytes / pageBytes),
+        position,
+      })),
+    ),
     vcpus: states.flatMap((note, id) => vcpuOf(note, id)),
   };
 }

@@ -1,5 +1,6 @@
 import { pageBytes } from "../../core/memory/address.js";
 import { invalidImage, type ImageFile } from "./image-file.js";
+import { ImageMemory } from "./image-memory.js";
 import type { Image } from "./image.js";
 
 const giB = 2 ** 30;
@@ -33,7 +34,10 @@ export function readRawImage(file: ImageFile, splitBytes: number | undefined): I
   return {
     format: `raw RAM${where}`,
     kind: "hvm",
-    segments: segments.filter(({ count }) => count > 0),
+    memory: new ImageMemory(
+      file,
+      segments.filter(({ count }) => count > 0),
+    ),
     vcpus: [],
   };
 }

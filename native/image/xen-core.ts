@@ -4,7 +4,7 @@ import type { VcpuContext } from "../../core/hypervisor.js";
 import { controlBits } from "./control-registers.js";
 import { offset64, readNotes, type ElfFile, type Section } from "./elf.js";
 import { invalidImage, type ImageFile } from "./image-file.js";
-import type { Segment } from "./image-memory.js";
+import { ImageMemory, type Segment } from "./image-memory.js";
 import type { Image } from "./image.js";
 
 /** xen/docs/misc/dump-core-format.txt, version (0, 1); numbers in the header note. */
@@ -84,7 +84,7 @@ export function readXenCore(file: ImageFile, elf: ElfFile): Image {
   return {
     format: pv ? "core of Xen, PV" : "core of Xen",
     kind: pv ? "pv" : "hvm",
-    segments: segmentsOf(file, pages.position, count, frames),
+    memory: new ImageMemory(file, segmentsOf(file, pages.position, count, frames)),
     vcpus: Array.from({ length: Math.floor(states.length / context.bytes) }, (_, id) =>
       vcpuOf(states.subarray(id * context.bytes, (id + 1) * context.bytes), id, pv),
     ).flat(),

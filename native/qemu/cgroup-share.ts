@@ -1,63 +1,78 @@
-import { accessSync, constants, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { DomainShare } from "../../core/hypervisor.js";
+import { messageOf } from "../../core/errors.js";
+import { ownCgroups } from "../../core/own-cgroup.js";
+import type { CpuShare } from "../../core/share.js";
 import { callError } from "./call-error.js";
-
-/** cgroup-v2 weights are 1 to 10000 and 100 by default (Documentation/admin-guide/cgroup-v2.rst); a share's default weight is 256. */
-const cgroupDefault = 100;
-const shareDefault = 256;
-const largestWeight = 10_000;
-const periodUs = 100_000;
+import { cgroupV1, cgroupV2, type CgroupFile, type CgroupFormat } from "./cgroup-format.js";
 
 /**
- * Weight and cap of a machine in the host's scheduler: cpu.weight and cpu.max of the cgroup that holds its QEMU and nothing
- * else. Weights are scaled, so that the usual one is the usual one; what is read may differ from what was set by rounding.
+ * Weight and cap of a machine in the host's scheduler: those of the cgroup that holds its QEMU and nothing else, of version 2
+ * or 1. Weights are scaled, so that the usual one is the usual one; what is read may differ from what was set by rounding.
  */
 export class CgroupShare {
+  /** By file: what it showed after we had written to it, and what others had written before. */
+  readonly #written = new Map<string, { readonly text: string; readonly others: string }>();
+
   private constructor(
     private readonly folder: string,
+    private readonly format: CgroupFormat,
     private readonly machine: string,
   ) {}
 
-  /** Undefined where there is no such cgroup, or it cannot be written. `root`: where cgroup v2 is mounted; `proc`: procfs. */
+  /** Undefined where there is no such cgroup, or it cannot be written. `root`: where cgroups are mounted; `proc`: procfs. */
   static find(
     pid: number,
     machine: string,
     root = "/sys/fs/cgroup",
     proc = "/proc",
   ): CgroupShare | undefined {
-    try {
-      const line = readFileSync(join(proc, String(pid), "cgroup"), "latin1")
-        .split("\n")
-        .find((each) => each.startsWith("0::/"));
-      const own = line?.slice("0::/".length) ?? "";
-      if (own === "" || own.startsWith("..")) return undefined;
-      const folder = topmostOwn(join(root, own), root, pid);
-      if (folder === undefined) return undefined;
-      for (const file of ["cpu.weight", "cpu.max"])
-        accessSync(join(folder, file), constants.R_OK | constants.W_OK);
-      return new CgroupShare(folder, machine);
-    } catch {
-      return undefined;
+    for (const { folder, version } of ownCgroups(pid, "cpu", root, proc)) {
+      const format = version === 2 ? cgroupV2 : cgroupV1;
+      if (isWritable(folder, format)) return new CgroupShare(folder, format, machine);
     }
+    return undefined;
   }
 
-  get(): DomainShare | undefined {
-    const weight = Number(this.#read("cpu.weight"));
-    const [quota = "", period = ""] = this.#read("cpu.max").split(" ");
-    const capPercent = quota === "max" ? 0 : Math.max(1, Math.round((100 * Number(quota)) / Number(period)));
-    if (!(weight > 0) || !Number.isFinite(capPercent))
-      throw callError("cpu.weight", this.machine, `${this.folder} has what is not understood`);
-    return { weight: Math.round((weight * shareDefault) / cgroupDefault), capPercent };
+  get(): CpuShare {
+    const { weight, cap } = this.format;
+    const [weightFound, capPercent] = [this.#get(weight), this.#get(cap)];
+    if (!(weightFound > 0) || !Number.isFinite(capPercent))
+      throw callError(weight.file, this.machine, `${this.folder} has what is not understood`);
+    return { weight: weightFound, capPercent };
   }
 
+  /** Writes only what reads as something else, and what others had written as they wrote it. */
   set({ weight, capPercent }: DomainShare): void {
-    const scaled = Math.round((weight * cgroupDefault) / shareDefault);
-    this.#write("cpu.weight", String(Math.min(largestWeight, Math.max(1, scaled))));
-    this.#write(
-      "cpu.max",
-      `${capPercent === 0 ? "max" : Math.round((capPercent * periodUs) / 100)} ${periodUs}`,
-    );
+    if (weight !== undefined) this.#change(this.format.weight, weight);
+    if (capPercent !== undefined) this.#change(this.format.cap, capPercent);
+  }
+
+  /** What others had written, where nobody has written since we did. */
+  giveBack(): void {
+    for (const [file, { text, others }] of this.#written)
+      if (this.#read(file) === text) this.#write(file, others);
+    this.#written.clear();
+  }
+
+  #get(kept: CgroupFile): number {
+    return kept.parse(this.#read(kept.file), this.#unitUs(kept));
+  }
+
+  #change(kept: CgroupFile, wanted: number): void {
+    const { file } = kept;
+    const unitUs = this.#unitUs(kept);
+    const present = this.#read(file);
+    if (kept.parse(present, unitUs) === wanted) return;
+    const known = this.#written.get(file);
+    const others = known?.text === present ? known.others : present;
+    this.#write(file, kept.parse(others, unitUs) === wanted ? others : kept.format(wanted, unitUs));
+    this.#written.set(file, { text: this.#read(file), others });
+  }
+
+  #unitUs({ unitFile }: CgroupFile): number {
+    return unitFile === undefined ? Number.NaN : Number(this.#read(unitFile));
   }
 
   #read(file: string): string {
@@ -72,35 +87,16 @@ export class CgroupShare {
     try {
       return action();
     } catch (error) {
-      throw callError(file, this.machine, error instanceof Error ? error.message : String(error));
+      throw callError(file, this.machine, messageOf(error));
     }
   }
 }
 
-/** libvirt puts threads into cgroups of their own below that of the machine: the machine's is the topmost with no other process. */
-function topmostOwn(from: string, root: string, pid: number): string | undefined {
-  let found: string | undefined;
-  for (let folder = from; folder.startsWith(`${root}/`); folder = dirname(folder)) {
-    if (!holdsOnly(folder, pid)) break;
-    found = folder;
-  }
-  return found;
-}
-
-function holdsOnly(folder: string, pid: number): boolean {
-  const processes = processesIn(folder);
-  if (processes.some((each) => each !== pid)) return false;
-  return readdirSync(folder, { withFileTypes: true }).every(
-    (entry) => !entry.isDirectory() || holdsOnly(join(folder, entry.name), pid),
-  );
-}
-
-/** A threaded cgroup does not tell its processes; they are those of the domain above it. */
-function processesIn(folder: string): readonly number[] {
+function isWritable(folder: string, { weight, cap }: CgroupFormat): boolean {
   try {
-    return readFileSync(join(folder, "cgroup.procs"), "latin1").split("\n").filter(Boolean).map(Number);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EOPNOTSUPP") return [];
-    throw error;
+    for (const { file } of [weight, cap]) accessSync(join(folder, file), constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

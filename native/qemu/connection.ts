@@ -1,6 +1,5 @@
 import type { VcpuContext } from "../../core/hypervisor.js";
 import { callError } from "./call-error.js";
-import { CgroupShare } from "./cgroup-share.js";
 import { DomainRecord } from "./domain-record.js";
 import {
   findQtest,
@@ -13,6 +12,7 @@ import {
   type QemuProcess,
 } from "./machine-facts.js";
 import { mapMachineRam, type MachineRam } from "./machine-ram.js";
+import { MachineShare } from "./machine-share.js";
 import type { MachineSockets } from "./machine-sockets.js";
 import type { Qmp } from "./qmp.js";
 import { Qtest } from "./qtest.js";
@@ -25,7 +25,7 @@ const shapeEvents = ["ACPI_DEVICE_OST", "DEVICE_DELETED", "MEMORY_DEVICE_SIZE_CH
 /** A machine that we are connected to: what it is, what it is doing, and its present boot. */
 export class Connection implements Disposable {
   readonly process: QemuProcess;
-  readonly share: CgroupShare | undefined;
+  readonly share: MachineShare;
   /** The socket that takes interrupts; undefined where there is none. */
   readonly qtest: Qtest | undefined;
   /** Why there is no {@link qtest} although one was named or found. */
@@ -40,11 +40,12 @@ export class Connection implements Disposable {
   #statusUnknown = false;
   #shapeUnknown = false;
 
-  /** Takes over `qmp`, which has greeted. Throws ERR_HYPERVISOR_CALL, ERR_HYPERVISOR_UNAVAILABLE, ERR_DOMAIN_GONE. */
+  /** Takes over `qmp`, which has greeted, and `shareBefore` if it is the same machine's. Throws ERR_HYPERVISOR_CALL, ERR_HYPERVISOR_UNAVAILABLE, ERR_DOMAIN_GONE. */
   constructor(
     readonly qmp: Qmp,
     sockets: MachineSockets,
     nextId: () => number,
+    shareBefore?: MachineShare,
   ) {
     this.#nextId = nextId;
     this.process = readProcess(qmp);
@@ -58,7 +59,7 @@ export class Connection implements Disposable {
     this.#ram = mapMachineRam(qmp, pid);
     // From here on nothing throws: what is mapped would stay so.
     this.#time = new VcpuTime(pid, vcpuThreads);
-    this.share = CgroupShare.find(pid, this.#name);
+    this.share = MachineShare.of(qmp, this.process, this.#name, shareBefore);
     const qtest = qtestPath === undefined ? undefined : Qtest.tryOpen(qtestPath, this.#name);
     this.qtest = typeof qtest === "string" ? undefined : qtest;
     this.noQtest = typeof qtest === "string" ? qtest : undefined;
@@ -112,6 +113,7 @@ export class Connection implements Disposable {
       if (ended) this.#record.ended = true;
     }
     if (this.#shapeUnknown) this.#readShape();
+    this.share.settle();
     this.#record.cpuTimeNs = this.#time.totalNs();
     this.#record.paused = !this.#running;
   }
@@ -154,6 +156,7 @@ export class Connection implements Disposable {
   #reset(): void {
     this.#end();
     this.#shapeUnknown = true;
+    this.share.owe();
     this.#record = this.#newRecord(this.#record.vcpuCount, this.#record.memoryBytes);
   }
 

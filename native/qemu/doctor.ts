@@ -1,4 +1,5 @@
 import { isVmmschedError, messageOf } from "../../core/errors.js";
+import { BlockThrottle } from "./block-throttle.js";
 import { CgroupShare } from "./cgroup-share.js";
 import { findQtest, readName, readProcess } from "./machine-facts.js";
 import { mapMachineRam, type RegionFinding } from "./machine-ram.js";
@@ -63,6 +64,7 @@ function examine(sockets: MachineSockets): readonly DoctorCheck[] {
     if (ram?.found.includes(privateRam) === true) checks[checks.length - 1] = { ...ram, mend: mendRam };
     add("interrupts", mendQtest, () => qtestCheck(open, sockets));
     add("cgroup", mendRights, () => cgroupCheck(pid, name));
+    add("disks", mendQmp, () => disksCheck(open));
     return checks;
   } catch (error) {
     if (!isVmmschedError(error)) throw error;
@@ -107,12 +109,24 @@ function cgroupCheck(pid: number, name: string): { ok: boolean; found: string } 
   if (share === undefined)
     return {
       ok: true,
-      found: "no writable cgroup (v2) holds only this QEMU: it has no weight and cap of its own",
+      found:
+        "no writable cgroup with the cpu controller holds only this QEMU: it has no weight and cap of its own",
     };
   return {
     ok: true,
     found: `weight ${share.weight}, cap ${share.capPercent === 0 ? "none" : `${share.capPercent} %`}`,
   };
+}
+
+/** Only I/O limits need one. */
+function disksCheck(qmp: Qmp): { ok: boolean; found: string } {
+  const limit = new BlockThrottle(qmp).get();
+  if (limit === undefined)
+    return {
+      ok: true,
+      found: "no disk that QEMU serves and the guest can write to: there is no I/O to limit",
+    };
+  return { ok: true, found: limit === 0 ? "no I/O limit" : `I/O limit ${limit} B/s` };
 }
 
 function attempt(check: () => { ok: boolean; found: string }): { ok: boolean; found: string } {

@@ -1,6 +1,7 @@
 import { isVmmschedError, type VmmschedError } from "../../core/errors.js";
 import { Connection } from "./connection.js";
 import { isAlive, readProcess, readStatus, type QemuProcess } from "./machine-facts.js";
+import type { MachineShare } from "./machine-share.js";
 import type { MachineSockets } from "./machine-sockets.js";
 import { Qmp } from "./qmp.js";
 
@@ -16,6 +17,8 @@ export class Machine implements Disposable {
   #waiting: Qmp | undefined;
   #nextTryMs = 0;
   #problem = "";
+  /** Of the last connection: a machine that is reached again is not taken to have from others what it had from us. */
+  #share: MachineShare | undefined;
   /** A process that we stopped and could not resume before the connection was lost. */
   #owed: QemuProcess | undefined;
 
@@ -78,7 +81,10 @@ export class Machine implements Disposable {
     }
     const qmp = this.#waiting;
     this.#payBack(qmp);
-    this.#connection = new Connection(qmp, this.sockets, this.nextId);
+    this.#connection = new Connection(qmp, this.sockets, this.nextId, this.#share);
+    this.#share = this.#connection.share;
+    // Before anybody asks what it has.
+    this.#share.settle();
     this.#waiting = undefined;
   }
 

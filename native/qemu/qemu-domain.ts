@@ -9,6 +9,7 @@ import { QemuPausedDomain } from "./paused-domain.js";
 
 /** One boot of a machine. */
 export class QemuDomain implements Domain {
+  readonly instance: string;
   readonly memory: PhysicalMemory;
   readonly canInterrupt: boolean;
   readonly #connection: Connection;
@@ -25,6 +26,8 @@ export class QemuDomain implements Domain {
     const { record } = connection;
     this.#connection = connection;
     this.#record = record;
+    // The numbers of domains are this process's own, and weight and cap those of the QEMU's cgroup.
+    this.instance = `${connection.process.pid}.${connection.process.startTicks}`;
     this.memory = new BoundMemory(connection, record, () => this.#refuseWrites());
     this.#paused = new QemuPausedDomain({ connection, record, owe });
     this.canInterrupt = connection.qtest !== undefined;
@@ -54,13 +57,11 @@ export class QemuDomain implements Domain {
 
   share(): DomainShare | undefined {
     this.#requireAlive();
-    return this.#connection.share?.get();
+    return this.#connection.share.get();
   }
 
   setShare(share: DomainShare): void {
     this.#requireAlive();
-    if (this.#connection.share === undefined)
-      throw callError("cpu.weight", this.#record.name, "its QEMU has no writable cgroup (v2) of its own");
     this.#connection.share.set(share);
   }
 

@@ -4,9 +4,11 @@ import { SimulatedHost, type DomainSpec } from "./host.js";
 import { SimulatedHypervisor } from "./hypervisor.js";
 
 /** What the policy is told to run in the background. */
-const background = ["backup"];
-/** The guests' counters count in ticks of 10 ms (USER_HZ). */
+const background = ["backup", "indexer.exe"];
+/** The Linux guests' counters count in ticks of 10 ms (USER_HZ); what Windows counts in cycles is told in the same. */
 const tickNs = 10e6;
+/** CPUs that a process of several threads fills. */
+const indexerThreads = 2;
 
 const domains: readonly DomainSpec[] = [
   {
@@ -26,15 +28,32 @@ const domains: readonly DomainSpec[] = [
       { comm: "logger", workload: { kind: "sleepy", periodMs: 100 } },
     ],
   },
+  {
+    name: "desktop",
+    kind: "hvm",
+    os: "windows",
+    windowsBuild: 7601,
+    vcpuCount: 3,
+    processes: [
+      {
+        comm: "indexer.exe",
+        workload: { kind: "threads", count: indexerThreads, each: { kind: "burn" } },
+      },
+      { comm: "editor.exe", workload: { kind: "alternate", busyMs: 900, idleMs: 4100 } },
+    ],
+  },
 ];
+/** One for each vCPU: what a background process does not get, the policy has kept from it. */
+const pcpuCount = 6;
 
-/** The guests of `vmmsched demo`: a backup in one domain that should run only while the service in the other is idle. */
+/** The guests of `vmmsched demo`: a Linux and a Windows that each have work for the time in which everything else is idle. */
 export class DemoGuests implements Disposable {
-  readonly #host = new SimulatedHost({ domains });
+  readonly #host = new SimulatedHost({ domains, pcpuCount });
   readonly hypervisor: Hypervisor = new SimulatedHypervisor(this.#host);
   readonly tickNs = tickNs;
   readonly clock: Clock = {
     nowNs: () => this.#host.nowNs,
+    wallTime: () => ({ wallTimeMs: this.#host.nowNs / 1e6, utcOffsetMinutes: 0 }),
     sleep: (ns) => {
       this.#host.advance(ns);
       return Promise.resolve();
@@ -48,7 +67,7 @@ export class DemoGuests implements Disposable {
         domain: name,
         process: comm,
         role: background.includes(comm) ? ("background" as const) : ("foreground" as const),
-        cpus: 1,
+        cpus: comm === "indexer.exe" ? indexerThreads : 1,
       })),
     );
   }
@@ -59,24 +78,40 @@ export class DemoGuests implements Disposable {
 
   /** CPU ticks of every process, from the guests' own accounting. */
   cpuTicks() {
-    return this.processes.map(({ domain, process }) => {
-      const guest = this.#host.guest(domain);
-      const stats = guest
-        .processes()
-        .filter((entry) => entry.comm === process)
-        .map((entry) => guest.procStat(entry.pid));
-      const ticks = stats.reduce((sum, stat) => sum + (stat?.utimeTicks ?? 0) + (stat?.stimeTicks ?? 0), 0);
-      return { domain, process, ticks };
-    });
+    return domains.flatMap(({ name, os, processes = [] }) =>
+      processes.map(({ comm }) => ({
+        domain: name,
+        process: comm,
+        ticks: os === "windows" ? this.#windowsTicks(name, comm) : this.#linuxTicks(name, comm),
+      })),
+    );
   }
 
   complaints(): readonly string[] {
-    return domains.flatMap(({ name }) =>
-      this.#host.guest(name).console.complaints.map((complaint) => `${name}: ${complaint}`),
-    );
+    return domains.flatMap(({ name, os }) => {
+      const guest = os === "windows" ? this.#host.windows(name) : this.#host.guest(name);
+      return guest.console.complaints.map((complaint) => `${name}: ${complaint}`);
+    });
   }
 
   [Symbol.dispose](): void {
     this.hypervisor[Symbol.dispose]();
+  }
+
+  #linuxTicks(domain: string, process: string): number {
+    const guest = this.#host.guest(domain);
+    return guest
+      .processes()
+      .filter((entry) => entry.comm === process)
+      .map((entry) => guest.procStat(entry.pid))
+      .reduce((sum, stat) => sum + (stat?.utimeTicks ?? 0) + (stat?.stimeTicks ?? 0), 0);
+  }
+
+  #windowsTicks(domain: string, process: string): number {
+    const found = this.#host
+      .windows(domain)
+      .processes()
+      .find(({ name }) => name === process);
+    return Math.floor((found?.cpuTimeNs ?? 0) / tickNs);
   }
 }

@@ -2,21 +2,26 @@ import { VmmschedError } from "../../core/errors.js";
 import type { DomainKind, DomainShare } from "../../core/hypervisor.js";
 import { pageBytes } from "../../core/memory/address.js";
 import { CreditScheduler, quantumNs } from "./credit-scheduler.js";
+import { Disk } from "./disk.js";
 import type { KallsymsOrder } from "./linux/kallsyms-image.js";
 import { LinuxMachine, type ProcessSpec } from "./linux/machine.js";
 import { Random } from "./linux/random.js";
-import { OddMachine } from "./odd-machine.js";
+import { makeMachine } from "./make-machine.js";
 import { Ram } from "./ram.js";
-import type { Machine, SimulatedDomain } from "./simulated-domain.js";
+import type { SimulatedDomain } from "./simulated-domain.js";
 import { ToyMachine } from "./toy/machine.js";
 import type { ToyVersion } from "./toy/structures.js";
+import { WindowsMachine, type WindowsBuild } from "./windows/machine.js";
+import type { WindowsProcessSpec } from "./windows/session.js";
 
 /** A domain to create. */
 export interface DomainSpec {
   readonly name: string;
   readonly kind: DomainKind;
   /** @default "linux" */
-  readonly os?: "linux" | "toy" | "odd";
+  readonly os?: "linux" | "windows" | "toy" | "odd";
+  /** Of Windows, which runs in PVH and HVM domains. @default 7601 */
+  readonly windowsBuild?: WindowsBuild;
   /** Of a toy. @default 2 */
   readonly toyVersion?: ToyVersion;
   /** @default 1 */
@@ -25,6 +30,8 @@ export interface DomainSpec {
   readonly memoryBytes?: number;
   /** @default 256 */
   readonly weight?: number;
+  /** What its disk reads and writes, with a limit that can be set (Linux). Without it, it has none. */
+  readonly diskBytesPerSecond?: number;
   /** 5-level page tables (not for PV). @default false */
   readonly fiveLevel?: boolean;
   /** Kernel and direct map at random addresses (not for PV). @default true */
@@ -32,6 +39,8 @@ export interface DomainSpec {
   /** Order of the kernel's symbol tables, if it has any. @default "offsets first" */
   readonly kallsyms?: KallsymsOrder | "none";
   readonly processes?: readonly ProcessSpec[];
+  /** Of Windows, besides `processes`: those that do what only its dispatcher offers. */
+  readonly windowsProcesses?: readonly WindowsProcessSpec[];
 }
 
 export interface SimulatedHostOptions {
@@ -44,6 +53,12 @@ export interface SimulatedHostOptions {
   /** Created at once. @default {@link defaultDomains} */
   readonly domains?: readonly DomainSpec[];
 }
+
+/** A service that comes and goes, and something that computes in the background. */
+const office: readonly ProcessSpec[] = [
+  { comm: "service.exe", workload: { kind: "alternate", busyMs: 400, idleMs: 600 } },
+  { comm: "indexer.exe", workload: { kind: "burn" } },
+];
 
 /** Domains that need no more than to be named. */
 export const preparedDomains = {
@@ -80,6 +95,15 @@ export const preparedDomains = {
       { comm: "watchdog", workload: { kind: "sleepy", periodMs: 50 } },
     ],
   },
+  "windows-vista": {
+    name: "windows-vista",
+    kind: "hvm",
+    os: "windows",
+    windowsBuild: 6001,
+    processes: office,
+  },
+  "windows-7": { name: "windows-7", kind: "hvm", os: "windows", windowsBuild: 7601, processes: office },
+  "windows-10": { name: "windows-10", kind: "hvm", os: "windows", windowsBuild: 19041, processes: office },
 } as const satisfies Readonly<Record<string, DomainSpec>>;
 
 /** What a host has when nobody says what. */
@@ -98,6 +122,8 @@ export class SimulatedHost {
   /** Counts changes of the set of domains. */
   generation = 0;
   readonly #random: Random;
+  /** Physical CPUs for guests. */
+  readonly pcpuCount: number;
   readonly #scheduler: CreditScheduler;
   readonly #specs = new Map<number, DomainSpec>();
   readonly #lockProbability: number;
@@ -106,7 +132,8 @@ export class SimulatedHost {
 
   constructor(options: SimulatedHostOptions = {}) {
     this.#random = new Random(options.seed ?? 1);
-    this.#scheduler = new CreditScheduler(options.pcpuCount ?? 2);
+    this.pcpuCount = options.pcpuCount ?? 2;
+    this.#scheduler = new CreditScheduler(this.pcpuCount);
     this.#lockProbability = options.lockProbability ?? 0.05;
     for (const spec of options.domains ?? defaultDomains) this.createDomain(spec);
   }
@@ -167,8 +194,14 @@ export class SimulatedHost {
     if (domain.pauseCount > 0) domain.pauseCount--;
   }
 
-  setShare(id: number, share: DomainShare): void {
-    this.#domain(id).share = share;
+  /** Sets what is given. Throws ERR_HYPERVISOR_CALL for an I/O limit of a domain without a disk. */
+  setShare(id: number, { ioBytesPerSecond, ...given }: DomainShare): void {
+    const domain = this.#domain(id);
+    domain.share = { ...domain.share, ...given };
+    if (ioBytesPerSecond === undefined) return;
+    if (domain.disk === undefined)
+      throw new VmmschedError("ERR_HYPERVISOR_CALL", `${domain.name} has no disk to limit`, { domain: id });
+    domain.disk.limitBytesPerSecond = ioBytesPerSecond;
   }
 
   /** The Linux machine in the domain of this name, to look at from inside. */
@@ -176,6 +209,14 @@ export class SimulatedHost {
     const domain = this.domains.find((one) => one.name === name);
     if (!(domain?.machine instanceof LinuxMachine))
       throw new VmmschedError("ERR_DOMAIN_GONE", `no Linux domain is called ${name}`);
+    return domain.machine;
+  }
+
+  /** The Windows machine in the domain of this name, to look at from inside. */
+  windows(name: string): WindowsMachine {
+    const domain = this.domains.find((one) => one.name === name);
+    if (!(domain?.machine instanceof WindowsMachine))
+      throw new VmmschedError("ERR_DOMAIN_GONE", `no Windows domain is called ${name}`);
     return domain.machine;
   }
 
@@ -205,6 +246,7 @@ export class SimulatedHost {
     const id = this.#nextId++;
     const seed = this.#random.below(2 ** 31);
     const pages = (spec.memoryBytes ?? defaultMemoryBytes) / pageBytes;
+    const disk = spec.diskBytesPerSecond === undefined ? undefined : new Disk(spec.diskBytesPerSecond);
     const ram = new Ram(pages, spec.kind === "pv" ? new Random(seed) : undefined);
     this.domains.push({
       id,
@@ -212,7 +254,8 @@ export class SimulatedHost {
       name: spec.name,
       kind: spec.kind,
       ram,
-      machine: this.#machine(spec, ram, seed),
+      disk,
+      machine: makeMachine(spec, { ram, disk }, seed, this.#nowNs),
       vcpus: Array.from({ length: spec.vcpuCount ?? 1 }, (_, vcpu) => ({ id: vcpu, virtualNs: 0 })),
       share: { weight: spec.weight ?? defaultWeight, capPercent: 0 },
       pauseCount: 0,
@@ -224,31 +267,6 @@ export class SimulatedHost {
     this.#specs.set(id, spec);
     this.generation++;
     return id;
-  }
-
-  #machine(spec: DomainSpec, ram: Ram, seed: number): Machine {
-    const pv = spec.kind === "pv";
-    if (spec.os === "odd") return new OddMachine(ram, pv, seed);
-    if (spec.os === "toy")
-      return new ToyMachine(ram, {
-        pv,
-        vcpuCount: spec.vcpuCount ?? 1,
-        seed,
-        version: spec.toyVersion ?? 2,
-        processes: spec.processes ?? [],
-        createdNs: this.#nowNs,
-      });
-    return new LinuxMachine(ram, {
-      hostName: spec.name,
-      pv,
-      vcpuCount: spec.vcpuCount ?? 1,
-      seed,
-      fiveLevel: !pv && (spec.fiveLevel ?? false),
-      kaslr: !pv && (spec.kaslr ?? true),
-      kallsyms: spec.kallsyms ?? "offsets first",
-      processes: spec.processes ?? [],
-      createdNs: this.#nowNs,
-    });
   }
 
   /** A version 4 uuid from the host's own seed. */

@@ -12,6 +12,7 @@ import type {
 } from "../../core/hypervisor.js";
 import type { Frame } from "../../core/memory/address.js";
 import type { PhysicalMemory, WritablePhysicalMemory } from "../../core/memory/physical-memory.js";
+import { piecesOf, type RamPiece } from "../../core/ram-piece.js";
 import { DomainMemory, PausedMemory } from "./domain-memory.js";
 import type { SimulatedHost } from "./host.js";
 import type { SimulatedDomain } from "./simulated-domain.js";
@@ -19,10 +20,13 @@ import type { SimulatedDomain } from "./simulated-domain.js";
 /** The driver of a {@link SimulatedHost}: the same view of it that the Xen driver has of Xen. */
 export class SimulatedHypervisor implements Hypervisor {
   readonly name = "simulated";
+  readonly cpuCount: number;
   #infos: LiveDomainInfo[] = [];
   #generation = -1;
 
-  constructor(private readonly host: SimulatedHost) {}
+  constructor(private readonly host: SimulatedHost) {
+    this.cpuCount = host.pcpuCount;
+  }
 
   domains(): readonly DomainInfo[] {
     if (this.#generation !== this.host.generation) {
@@ -121,14 +125,20 @@ class OpenDomain implements Domain {
     return this.#contexts;
   }
 
+  ram(): AsyncIterable<RamPiece> {
+    const { ram } = this.domain;
+    return piecesOf(this.memory, ram.pages, (pfn) => ram.frame(pfn));
+  }
+
   pause(): PausedDomain {
     if (this.domain.destroyed) throw gone(this.domain.id);
-    return new Pause(this.domain, () => this.vcpus());
+    return new Pause(this.domain, this.host, () => this.vcpus());
   }
 
   share(): DomainShare | undefined {
     if (this.domain.destroyed) throw gone(this.domain.id);
-    return this.domain.share;
+    const { share, disk } = this.domain;
+    return disk === undefined ? share : { ...share, ioBytesPerSecond: disk.limitBytesPerSecond };
   }
 
   setShare(share: DomainShare): void {
@@ -165,6 +175,7 @@ class Pause implements PausedDomain {
 
   constructor(
     private readonly domain: SimulatedDomain,
+    private readonly host: SimulatedHost,
     readonly vcpus: () => readonly VcpuContext[],
   ) {
     domain.pauseCount++;
@@ -182,6 +193,7 @@ class Pause implements PausedDomain {
     this.#open = false;
     this.#memory.close();
     this.domain.pauseCount--;
+    if (this.domain.pauseCount === 0) this.domain.machine.resume?.(this.host.nowNs);
   }
 }
 

@@ -10,8 +10,11 @@ export {
 export { DemoGuests } from "./demo.js";
 export { runInRealTime } from "./real-time.js";
 export { SimulatedHypervisor } from "./hypervisor.js";
-export { LinuxMachine, type ProcessSpec, type ProcStat } from "./linux/machine.js";
+export { LinuxMachine, type ProcessSpec } from "./linux/machine.js";
+export type { ProcStat } from "./linux/thread.js";
 export { ToyMachine, type ToyTask } from "./toy/machine.js";
+export { WindowsMachine, type WindowsBuild } from "./windows/machine.js";
+export type { WindowsProcess, WindowsThread } from "./windows/inspect.js";
 export type { ProcEntry } from "./linux/thread.js";
 export type { Workload } from "./linux/workload.js";
 

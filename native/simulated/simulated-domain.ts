@@ -1,6 +1,8 @@
-import type { DomainKind, DomainShare } from "../../core/hypervisor.js";
+import type { DomainKind } from "../../core/hypervisor.js";
 import type { Frame } from "../../core/memory/address.js";
 import type { PagingMode } from "../../core/memory/paging.js";
+import type { CpuShare } from "../../core/share.js";
+import type { Disk } from "./disk.js";
 import type { Ram } from "./ram.js";
 
 /** What runs in a domain, as far as the hypervisor knows it. Times are the host's. */
@@ -16,6 +18,8 @@ export interface Machine {
   stopSomewhere(probability: number): void;
   registers(vcpu: number): { root: Frame; userMode: boolean; rip: number; gsBase: number };
   interrupt(apicId: number, vector: number): void;
+  /** It goes on after a pause: vCPUs that were interrupted meanwhile take that before anything else. */
+  resume?(nowNs: number): void;
   /** Its kernel dies. */
   crash(): void;
   openEventPort(port: number): void;
@@ -38,7 +42,8 @@ export interface SimulatedDomain {
   readonly ram: Ram;
   readonly machine: Machine;
   readonly vcpus: readonly Vcpu[];
-  share: DomainShare;
+  share: CpuShare;
+  readonly disk: Disk | undefined;
   pauseCount: number;
   cpuTimeNs: number;
   /** What the cap leaves in the current accounting period. */

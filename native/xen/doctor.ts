@@ -1,5 +1,6 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { messageOf } from "../../core/errors.js";
+import { backendLimit } from "./backend-limit.js";
 import { callError } from "./call-error.js";
 import { probeDomainInfoLayout } from "./domain-info.js";
 import { schedulerNames } from "./layouts.js";
@@ -58,6 +59,7 @@ function withControl(paths: LibraryPaths): DoctorCheck[] {
       { name, ok: true, found: control.soname },
       attempt("Xen's version", matchVersions, () => versionCheck(control)),
       attempt("domains", matchVersions, () => domainsCheck(control)),
+      attempt("I/O limits", loadPrivcmd, () => limitsCheck(control, paths)),
       attempt("VM scheduler", "boot Xen with sched=credit2", () => schedulerCheck(control)),
     ];
   } catch (error) {
@@ -77,11 +79,34 @@ function versionCheck(control: LibXenCtrl): DoctorCheck {
 const countedDomains = 1024;
 
 function domainsCheck(control: LibXenCtrl): DoctorCheck {
-  const layout = probeDomainInfoLayout(control);
-  const count = control.domainInfoList(0, countedDomains, new Uint8Array(countedDomains * layout.bytes));
-  if (count < 0) throw callError("xc_domain_getinfolist", -count);
-  const found = `${count - 1} beside Domain 0; xc_domaininfo_t as in Xen ${layout.versions}`;
+  const { ids, layout } = listDomains(control);
+  const found = `${ids.length} beside Domain 0; xc_domaininfo_t as in Xen ${layout.versions}`;
   return { name: "domains", ok: true, found };
+}
+
+/** Numbers of all domains but Domain 0. */
+function listDomains(control: LibXenCtrl) {
+  const layout = probeDomainInfoLayout(control);
+  const list = new Uint8Array(countedDomains * layout.bytes);
+  const count = control.domainInfoList(0, countedDomains, list);
+  if (count < 0) throw callError("xc_domain_getinfolist", -count);
+  const view = new DataView(list.buffer);
+  const ids = Array.from({ length: count }, (_, i) =>
+    view.getUint16(i * layout.bytes + layout.domain, true),
+  ).filter((id) => id !== 0);
+  return { ids, layout };
+}
+
+/** Only I/O limits need any of it. */
+function limitsCheck(control: LibXenCtrl, paths: LibraryPaths): DoctorCheck {
+  using store = LibXenStore.connect(paths);
+  const found = listDomains(control).ids.map((id) => {
+    const disks = backendLimit(store, id);
+    const limit = disks.get();
+    if (limit === undefined) return `domain ${id} has none, ${disks.problem}`;
+    return `domain ${id}: ${limit === 0 ? "none now" : `${limit} B/s`}`;
+  });
+  return { name: "I/O limits", ok: true, found: found.join("; ") || "no domains" };
 }
 
 function schedulerCheck(control: LibXenCtrl): DoctorCheck {

@@ -10,6 +10,10 @@ const twoTo32 = 2 ** 32;
 /** What xc_domaininfo_t says of one domain, updated in place. */
 export class DomainRecord implements DomainInfo {
   name: string;
+  /** The toolstack has written its name, or is not expected to any more. */
+  named = false;
+  /** `performance.now()` when it was met. */
+  readonly metAtMs = performance.now();
   vcpuCount = 0;
   memoryBytes = 0;
   cpuTimeNs = 0;
@@ -38,8 +42,13 @@ export class DomainRecord implements DomainInfo {
     this.memoryBytes = u64(list, at + layout.tot_pages) * pageBytes;
     this.cpuTimeNs = u64(list, at + layout.cpu_time);
     this.paused = (flags & domainFlags.paused) !== 0;
-    this.ended = (flags & (domainFlags.dying | domainFlags.shutdown)) !== 0;
+    this.ended = isOver(flags);
   }
+}
+
+/** By XEN_DOMINF_*: nothing in the domain runs any more. */
+export function isOver(flags: number): boolean {
+  return (flags & (domainFlags.dying | domainFlags.shutdown)) !== 0;
 }
 
 export function newDomainRecord(list: DataView, at: number, layout: DomainInfoLayout): DomainRecord {

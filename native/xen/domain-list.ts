@@ -1,11 +1,13 @@
 import { callError } from "./call-error.js";
-import { hasUuid, newDomainRecord, probeDomainInfoLayout, type DomainRecord } from "./domain-info.js";
+import { hasUuid, isOver, newDomainRecord, probeDomainInfoLayout, type DomainRecord } from "./domain-info.js";
 import type { DomainInfoLayout } from "./layouts.js";
 import type { LibXenCtrl } from "./libxenctrl.js";
 import type { LibXenStore } from "./libxenstore.js";
 
-/** Domains are seldom renamed, and a new one may be listed before the toolstack has written its name. */
+/** Domains are seldom renamed. */
 const nameLifeMs = 10_000;
+/** A domain without a name is being made, or its toolstack writes none. */
+const namePatienceMs = 60_000;
 
 const firstCapacity = 64;
 
@@ -14,9 +16,14 @@ export class DomainList {
   readonly #control: LibXenCtrl;
   readonly #store: LibXenStore | undefined;
   readonly #layout: DomainInfoLayout;
+  /** One entry, for {@link hasEnded}. */
+  readonly #entry: DataView;
+  readonly #entryBytes: Uint8Array;
   #list: DataView;
   #bytes: Uint8Array;
   #records: readonly DomainRecord[] = [];
+  /** Those of the records that have their names. */
+  #listed: readonly DomainRecord[] = [];
   #namesReadAtMs = 0;
 
   constructor(control: LibXenCtrl, store: LibXenStore | undefined) {
@@ -25,9 +32,14 @@ export class DomainList {
     this.#layout = probeDomainInfoLayout(control);
     this.#list = new DataView(new ArrayBuffer(firstCapacity * this.#layout.bytes));
     this.#bytes = new Uint8Array(this.#list.buffer);
+    this.#entry = new DataView(new ArrayBuffer(this.#layout.bytes));
+    this.#entryBytes = new Uint8Array(this.#entry.buffer);
   }
 
-  /** In order of their ids, as Xen keeps them. The same array for as long as the same domains exist. */
+  /**
+   * In order of their ids, as Xen keeps them. The same array for as long as the same domains exist. A domain that is being made
+   * or restored comes when the toolstack has named it: by its name the operator includes and excludes it.
+   */
   update(): readonly DomainRecord[] {
     const count = this.#read();
     // Domain 0 always exists and comes first.
@@ -40,12 +52,24 @@ export class DomainList {
       this.#namesReadAtMs = nowMs;
       for (const record of this.#records) this.#readName(record);
     }
-    return this.#records;
+    if (this.#listed.length < this.#records.length) this.#listNamed(nowMs);
+    return this.#listed;
   }
 
   /** As of the last {@link update}. */
   find(id: number): DomainRecord | undefined {
     return this.#records.find((record) => record.id === id);
+  }
+
+  /** Has it shut down by now, or is it being destroyed, or gone? Asks the hypervisor; allocates nothing. */
+  hasEnded({ id }: DomainRecord): boolean {
+    const count = this.#control.domainInfoList(id, 1, this.#entryBytes);
+    if (count < 0) throw callError("xc_domain_getinfolist", -count, id);
+    return (
+      count === 0 ||
+      this.#entry.getUint16(this.#layout.domain, true) !== id ||
+      isOver(this.#entry.getUint32(this.#layout.flags, true))
+    );
   }
 
   #read(): number {
@@ -83,9 +107,7 @@ export class DomainList {
         known.delete(old.id);
         records.push(old);
       } else {
-        const record = newDomainRecord(this.#list, at, this.#layout);
-        this.#readName(record);
-        records.push(record);
+        records.push(newDomainRecord(this.#list, at, this.#layout));
       }
     }
     for (const gone of known.values()) {
@@ -93,10 +115,21 @@ export class DomainList {
       gone.gone = true;
     }
     this.#records = records;
+    this.#listed = [];
+  }
+
+  #listNamed(nowMs: number): void {
+    for (const record of this.#records) {
+      if (!record.named) this.#readName(record);
+      record.named ||= this.#store === undefined || nowMs - record.metAtMs > namePatienceMs;
+    }
+    this.#listed = this.#records.filter(({ named }) => named);
   }
 
   #readName(record: DomainRecord): void {
     const name = this.#store?.read(`/local/domain/${record.id}/name`);
-    if (name !== undefined && name !== "") record.name = name;
+    if (name === undefined || name === "") return;
+    record.name = name;
+    record.named = true;
   }
 }

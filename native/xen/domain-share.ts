@@ -1,4 +1,5 @@
 import type { DomainShare } from "../../core/hypervisor.js";
+import { leastWeight, type CpuShare } from "../../core/share.js";
 import { callError, errno } from "./call-error.js";
 import { schedCreditLayout, schedulerIds } from "./layouts.js";
 import type { LibXenCtrl } from "./libxenctrl.js";
@@ -36,7 +37,7 @@ export class DomainShares {
   }
 
   /** Undefined where the domain's scheduler has neither weights nor caps. */
-  get(domainId: number): DomainShare | undefined {
+  get(domainId: number): CpuShare | undefined {
     for (const scheduler of this.#schedulers) {
       const number = scheduler.get(domainId, this.#bytes);
       if (number === errno.EINVAL) continue;
@@ -49,16 +50,24 @@ export class DomainShares {
     return undefined;
   }
 
-  set(domainId: number, share: DomainShare): void {
+  set(domainId: number, given: DomainShare): void {
+    const { weight, capPercent } = this.#completed(domainId, given);
     let failed = "";
     for (const scheduler of this.#schedulers) {
-      this.#view.setUint16(schedCreditLayout.weight, share.weight, true);
-      this.#view.setUint16(schedCreditLayout.cap, share.capPercent, true);
+      this.#view.setUint16(schedCreditLayout.weight, weight, true);
+      this.#view.setUint16(schedCreditLayout.cap, capPercent, true);
       const number = scheduler.set(domainId, this.#bytes);
       if (number === 0) return;
       failed ||= `xc_sched_${scheduler.name}_domain_set`;
       if (number !== errno.EINVAL) throw callError(failed, number, domainId);
     }
     throw callError(failed, errno.EINVAL, domainId);
+  }
+
+  /** Both are set at once: what is not given stays as it is. */
+  #completed(domainId: number, { weight, capPercent }: DomainShare): CpuShare {
+    if (weight !== undefined && capPercent !== undefined) return { weight, capPercent };
+    const present = this.get(domainId) ?? { weight: leastWeight, capPercent: 0 };
+    return { weight: weight ?? present.weight, capPercent: capPercent ?? present.capPercent };
   }
 }

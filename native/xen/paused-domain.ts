@@ -9,6 +9,8 @@ import type { LibXenCtrl } from "./libxenctrl.js";
 export interface PausedDomainParts {
   readonly control: LibXenCtrl;
   readonly domainId: number;
+  /** Asks the hypervisor whether the domain has shut down, is dying or gone. */
+  readonly hasEnded: () => boolean;
   readonly memory: WritablePhysicalMemory;
   readonly vcpus: () => readonly VcpuContext[];
   readonly interrupt: ((apicId: number, vector: number) => void) | undefined;
@@ -30,7 +32,11 @@ export class XenPausedDomain implements PausedDomain {
     if (parts.interrupt !== undefined) this.interrupt = parts.interrupt;
   }
 
-  /** Takes one pause of Xen's count (xc_domain_pause; it returns when no vCPU of the domain runs any more). */
+  /**
+   * Takes one pause of Xen's count (xc_domain_pause; it returns when no vCPU of the domain runs any more). A domain that has been
+   * suspended since the last list may be being saved at this moment, page by page: an edit would be saved in part. Once
+   * paused, it cannot suspend, so this is asked now. Throws ERR_DOMAIN_GONE.
+   */
   pause(): void {
     const { control, domainId } = this.#parts;
     if (this.#owesUnpause) {
@@ -40,6 +46,9 @@ export class XenPausedDomain implements PausedDomain {
     }
     checkCall("xc_domain_pause", control.pause(domainId), domainId);
     this.#owesUnpause = true;
+    if (!this.#hasEnded()) return;
+    this[Symbol.dispose]();
+    throw new VmmschedError("ERR_DOMAIN_GONE", `domain ${domainId} has ended`, { domain: domainId });
   }
 
   vcpus(): readonly VcpuContext[] {
@@ -54,6 +63,16 @@ export class XenPausedDomain implements PausedDomain {
     const number = control.unpause(domainId);
     this.#owesUnpause = number !== 0 && number !== errno.ESRCH && number !== errno.EINVAL;
     if (number !== 0 && number !== errno.ESRCH) throw callError("xc_domain_unpause", number, domainId);
+  }
+
+  /** What cannot be told ends the pause, too. */
+  #hasEnded(): boolean {
+    try {
+      return this.#parts.hasEnded();
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
   }
 
   #requirePaused(): void {

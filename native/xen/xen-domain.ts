@@ -9,7 +9,9 @@ import type {
 } from "../../core/hypervisor.js";
 import type { Frame } from "../../core/memory/address.js";
 import type { PhysicalMemory } from "../../core/memory/physical-memory.js";
+import { backendLimit, type BackendLimit } from "./backend-limit.js";
 import type { DomainRecord } from "./domain-info.js";
+import type { DomainList } from "./domain-list.js";
 import type { DomainShares } from "./domain-share.js";
 import { forgetEventChannel, XenEventChannel } from "./event-channel.js";
 import { ForeignMemory, type MappingBudget } from "./foreign-memory.js";
@@ -24,6 +26,7 @@ import { VcpuRegisters } from "./vcpu-registers.js";
 /** What all domains of one hypervisor share. */
 export interface XenHost {
   readonly control: LibXenCtrl;
+  readonly list: DomainList;
   readonly shares: DomainShares;
   readonly budget: MappingBudget;
   readonly store: LibXenStore | undefined;
@@ -37,6 +40,7 @@ export class XenDomain implements Domain {
   readonly #memory: ForeignMemory;
   readonly #liveRegisters: VcpuRegisters;
   readonly #paused: XenPausedDomain;
+  readonly #disks: BackendLimit;
   readonly #onDispose: (domain: XenDomain) => void;
   #memoryBytes: number;
   #eventChannel: XenEventChannel | undefined;
@@ -53,6 +57,7 @@ export class XenDomain implements Domain {
     this.#host = host;
     this.#record = record;
     this.#memory = new ForeignMemory(handle, host.budget);
+    this.#disks = backendLimit(host.store, record.id);
     this.#memoryBytes = record.memoryBytes;
     this.#onDispose = onDispose;
     this.#liveRegisters = new VcpuRegisters(host.control, record.id, record.kind);
@@ -94,12 +99,16 @@ export class XenDomain implements Domain {
 
   share(): DomainShare | undefined {
     this.#requireAlive();
-    return this.#host.shares.get(this.#record.id);
+    const cpu = this.#host.shares.get(this.#record.id);
+    const ioBytesPerSecond = this.#disks.get();
+    return ioBytesPerSecond === undefined ? cpu : { ...cpu, ioBytesPerSecond };
   }
 
   setShare(share: DomainShare): void {
     this.#requireAlive();
-    this.#host.shares.set(this.#record.id, share);
+    const { weight, capPercent, ioBytesPerSecond } = share;
+    if (weight !== undefined || capPercent !== undefined) this.#host.shares.set(this.#record.id, share);
+    if (ioBytesPerSecond !== undefined) this.#disks.set(ioBytesPerSecond);
   }
 
   /**
@@ -127,12 +136,13 @@ export class XenDomain implements Domain {
   }
 
   #newPausedDomain(): XenPausedDomain {
-    const { control, deviceModel } = this.#host;
+    const { control, list, deviceModel } = this.#host;
     const record = this.#record;
     const registers = new VcpuRegisters(control, record.id, record.kind);
     return new XenPausedDomain({
       control,
       domainId: record.id,
+      hasEnded: () => list.hasEnded(record),
       memory: this.#memory,
       vcpus: () => registers.read(record.maxVcpuId),
       interrupt:

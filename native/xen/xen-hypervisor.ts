@@ -8,6 +8,7 @@ import { LibXenDeviceModel } from "./libxendevicemodel.js";
 import { LibXenEvtchn } from "./libxenevtchn.js";
 import { LibXenForeignMemory } from "./libxenforeignmemory.js";
 import { LibXenStore } from "./libxenstore.js";
+import { physicalCpuCount } from "./physical-cpus.js";
 import type { LibraryPaths } from "./shared-library.js";
 import { XenDomain, type XenHost } from "./xen-domain.js";
 
@@ -21,6 +22,7 @@ export interface XenOptions {
 /** Xen, from its Domain 0, through the toolstack's own libraries. */
 export class XenHypervisor implements Hypervisor {
   readonly name = "xen";
+  readonly cpuCount?: number;
   readonly #host: XenHost;
   readonly #foreignMemory: LibXenForeignMemory;
   readonly #list: DomainList;
@@ -34,6 +36,8 @@ export class XenHypervisor implements Hypervisor {
    */
   constructor(options: XenOptions = {}) {
     const paths = options.libraryPaths;
+    const cpuCount = physicalCpuCount();
+    if (cpuCount !== undefined) this.cpuCount = cpuCount;
     this.#foreignMemory = new LibXenForeignMemory(paths);
     const control = new LibXenCtrl(paths);
     try {
@@ -41,6 +45,7 @@ export class XenHypervisor implements Hypervisor {
       this.#list = new DomainList(control, store);
       this.#host = {
         control,
+        list: this.#list,
         store,
         shares: new DomainShares(control),
         budget: new MappingBudget(options.mappedPages),

@@ -53,7 +53,7 @@ async function measure(domains: number, processesEach: number): Promise<void> {
         for (let row = 0; row < columns.taskCount; row += 7)
           if ((before?.layout.generation ?? 0) % 40 < 20)
             wished.wishHold(row, `process-${String(row % 3)} in guest-1 is runnable`);
-        wishes.add("bench", wished, columns.taskCount);
+        wishes.add("bench", wished, columns.taskCount, columns.domainCount);
         wishes.holds.fill(0);
         const began = performance.now();
         const buffer = captureTick(columns, [{ policy: "bench", wishes: wished }], wishes);

@@ -1,9 +1,11 @@
 import { SimulatedHost, SimulatedHypervisor, type DomainSpec } from "../../native/simulated/index.js";
 import { openXen } from "../../native/xen/index.js";
 import { benchCycle, passRealTime, type BenchHost } from "./cycle-bench.js";
+import { benchImages } from "./image-bench.js";
 import { benchReload } from "./reload-bench.js";
+import { benchWindows } from "./windows-bench.js";
 
-const usage = "usage: run.js [simulated | xen PROCESS-NAME] [TICKS] | reload";
+const usage = "usage: run.js [simulated | xen PROCESS-NAME] [TICKS] | reload | image FOLDER | windows";
 
 /** Two guests of each kind with some tens of processes; the burners are the ones to hold. */
 function simulated(): BenchHost {
@@ -29,6 +31,9 @@ function simulated(): BenchHost {
 
 const [driver = "simulated", ...rest] = process.argv.slice(2);
 if (driver === "reload") process.stdout.write([...(await benchReload()), ""].join("\n"));
+else if (driver === "windows") process.stdout.write([...(await benchWindows()), ""].join("\n"));
+else if (driver === "image" && rest[0] !== undefined)
+  process.stdout.write([...(await benchImages(rest[0])), ""].join("\n"));
 else await benchDriver();
 
 async function benchDriver(): Promise<void> {

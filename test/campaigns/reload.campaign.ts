@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { after, before, describe, it } from "mocha";
 import type { StatusReport } from "../../core/control/status-report.js";
 import { Random } from "../../core/testing/random.js";
@@ -15,6 +17,7 @@ const edits = Number(process.env.VMMSCHED_CAMPAIGN_EDITS ?? 1000);
 const seed = Number(process.env.VMMSCHED_CAMPAIGN_SEED ?? Date.now() % 1_000_000);
 /** Every so many bad edits one is put right at once; the others are followed by whatever comes next. */
 const repairedBadEdits = 3;
+const restTimeoutMs = 30_000;
 const mostGrowthBytes = 5 * 1024 * 1024;
 /** The share of the edits after which memory is measured for the first time: until then code is compiled and caches fill. */
 const warm = 0.1;
@@ -30,6 +33,18 @@ describe(`${edits} edits of plugins and configuration under a running scheduler,
   let start: StatusReport;
   let early: StatusReport;
   let end: StatusReport;
+
+  const handles = ({ process: { cycle, control } }: StatusReport) => [cycle.handles, control.handles];
+
+  /** The status when nothing is under way any more: folders that have just changed are read in the background. */
+  async function restingStatus(): Promise<StatusReport> {
+    const deadline = performance.now() + restTimeoutMs;
+    for (;;) {
+      const status = await campaign.scheduler.status();
+      if (isDeepStrictEqual(handles(status), handles(start)) || performance.now() > deadline) return status;
+      await sleep(200);
+    }
+  }
 
   const lateAnswers = async () => (await campaign.scheduler.plugin("bystander"))?.lateTicks ?? 0;
 
@@ -69,7 +84,7 @@ describe(`${edits} edits of plugins and configuration under a running scheduler,
       if (edit % 50 === 0) print([`${edit} edits`]);
     }
     await afresh(campaign);
-    end = await campaign.scheduler.status();
+    end = await restingStatus();
   });
 
   it("no tick is missed but for those of a machine that stood still", () => {

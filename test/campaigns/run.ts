@@ -2,18 +2,28 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import Mocha from "mocha";
 
-const usage = `usage: run.js [--edits NUMBER] [--seed NUMBER]
-  --edits  how many edits (or VMMSCHED_CAMPAIGN_EDITS; 1000)
-  --seed   the same seed makes the same edits (or VMMSCHED_CAMPAIGN_SEED; another one each time)`;
+const usage = `usage: run.js reload [--edits NUMBER] [--seed NUMBER]
+       run.js policies [--minutes NUMBER] [--seed NUMBER]
+  --edits    how many edits (or VMMSCHED_CAMPAIGN_EDITS; 1000)
+  --minutes  how many minutes of the guests' time (or VMMSCHED_CAMPAIGN_MINUTES; 10)
+  --seed     the same seed does the same (or VMMSCHED_CAMPAIGN_SEED; another one each time)`;
 
 const number = { type: "string" } as const;
-const { values } = parseArgs({ options: { edits: number, seed: number, help: { type: "boolean" } } });
+const { values, positionals } = parseArgs({
+  options: { edits: number, minutes: number, seed: number, help: { type: "boolean" } },
+  allowPositionals: true,
+});
+const [campaign = ""] = positionals;
 if (values.help === true) process.stdout.write(`${usage}\n`);
-else {
+else if (!["reload", "policies"].includes(campaign)) {
+  process.stderr.write(`${usage}\n`);
+  process.exitCode = 2;
+} else {
   if (values.edits !== undefined) process.env.VMMSCHED_CAMPAIGN_EDITS = values.edits;
+  if (values.minutes !== undefined) process.env.VMMSCHED_CAMPAIGN_MINUTES = values.minutes;
   if (values.seed !== undefined) process.env.VMMSCHED_CAMPAIGN_SEED = values.seed;
   const mocha = new Mocha();
-  mocha.addFile(fileURLToPath(new URL("reload.campaign.js", import.meta.url)));
+  mocha.addFile(fileURLToPath(new URL(`${campaign}.campaign.js`, import.meta.url)));
   await mocha.loadFilesAsync();
   mocha.run((failures) => {
     process.exitCode = failures === 0 ? 0 : 1;

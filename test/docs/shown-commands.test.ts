@@ -3,7 +3,14 @@ import { readdirSync } from "node:fs";
 import { inRepository, readInRepository } from "../repository.js";
 import { complaint, shownCommands } from "./shown-commands.js";
 
-const documents = [".", "docs", "docs/adr", "plugins/idle-only"].flatMap((folder) =>
+const documents = [
+  ".",
+  "docs",
+  "docs/adr",
+  "plugins/idle-only",
+  "plugins/priority-tiers",
+  "plugins/time-quota",
+].flatMap((folder) =>
   readdirSync(inRepository(folder))
     .filter((name) => name.endsWith(".md"))
     .map((name) => `${folder}/${name}`),

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -27,4 +27,10 @@ export async function buildGuestInitramfs(): Promise<Buffer> {
   } finally {
     await rm(work, { recursive: true });
   }
+}
+
+/** The same with the kernel and with itself in it, for the guest's `kexec`: the kernel unpacks one archive after another. */
+export async function addKexecFiles(initramfs: string, kernel: string): Promise<Buffer> {
+  const added = new CpioArchive().copy("kernel", kernel).copy("initrd", initramfs);
+  return Buffer.concat([await readFile(initramfs), gzipSync(added.bytes(), { level: 1 })]);
 }

@@ -73,11 +73,9 @@ export function report(
   margin: number,
 ): void {
   const { once, unmet, transient, changed } = totals.races;
-  const youngest = (listing?: ProcessListing) =>
-    Math.max(0, ...(listing?.processes ?? []).map(({ pid }) => pid));
-  const born = youngest(all.at(-1)) - youngest(all[0]);
+  const born = (all.at(-1)?.started ?? 0) - (all[0]?.started ?? 0);
   const text = [
-    `${name}: ${compared} looks, ${totals.compared} processes compared with ${all.length} listings of its own /proc, ${born} born meanwhile;`,
+    `${name}: ${compared} looks, ${totals.compared} processes compared with ${all.length} listings of its own /proc, ${born} processes and threads started meanwhile;`,
     `  races: ${once} in one listing and the look, ${unmet} in one listing only, ${transient} in the look only,`,
     `  ${changed} changed meanwhile; lists begun again by vmmsched: ${totals.restarts}; clocks agree to ${(1000 * margin).toFixed(1)} ms`,
   ];

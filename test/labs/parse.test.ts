@@ -38,7 +38,7 @@ describe("lab console: PHASE", () => {
 
 describe("lab console: PROC", () => {
   const listing = [
-    "PROC begin seq=7 rt=10.000000",
+    "PROC begin seq=7 rt=10.000000 started=321",
     "PROC pid=14 start=208 comm=kworker/0%3A1-events tids=14/kworker/0%3A1-events",
     "PHASE al busy rt=10.05",
     "PROC pid=113 start=5672 comm=t tids=113/t,114/t-0,115/a%20b%2Cc",
@@ -51,6 +51,7 @@ describe("lab console: PROC", () => {
         sequence: 7,
         began: 10,
         ended: 10.25,
+        started: 321,
         processes: [
           {
             pid: 14,
@@ -87,6 +88,7 @@ describe("taskComm", () => {
   const names: readonly (readonly [proc: string, task: string])[] = [
     ["kworker/0:1-events", "kworker/0:1"],
     ["kworker/u2:0+flush", "kworker/u2:0"],
+    ["kworker/R-kvfree_rcu_reclaim", "kworker/R-kvfre"],
     ["rcu_tasks_rude_kthread", "rcu_tasks_rude_"],
     ["burn-a", "burn-a"],
   ];

@@ -44,6 +44,8 @@ export interface ProcessListing {
   /** When the reading of /proc began and ended, in the guest's CLOCK_REALTIME. */
   readonly began: number;
   readonly ended: number;
+  /** Processes and threads that were ever started in the guest, by then. */
+  readonly started: number;
   readonly processes: readonly Process[];
 }
 
@@ -95,24 +97,32 @@ function processLine(line: string): Process | undefined {
 /** Every complete and undamaged process listing in the lines of a console, in order. */
 export function parseProcessListings(lines: readonly string[]): ProcessListing[] {
   const listings: ProcessListing[] = [];
-  let open: { sequence: number; began: number; processes: Process[]; damaged: boolean } | undefined;
+  let open:
+    (Omit<ProcessListing, "ended" | "processes"> & { processes: Process[]; damaged: boolean }) | undefined;
   for (const line of lines) {
-    const edge = /^PROC (begin|end) seq=(\d+) rt=([\d.]+)$/.exec(line);
+    const edge = /^PROC (begin|end) seq=(\d+) rt=([\d.]+)(?: started=(\d+))?$/.exec(line);
     if (edge === null) {
       const found = processLine(line);
       if (found !== undefined) open?.processes.push(found);
       else if (line.startsWith("PROC") && open !== undefined) open.damaged = true;
       continue;
     }
-    const [, which, sequence, realtime] = edge;
+    const [, which, sequence, realtime, started] = edge;
     if (which === "begin") {
-      open = { sequence: Number(sequence), began: Number(realtime), processes: [], damaged: false };
+      open = {
+        sequence: Number(sequence),
+        began: Number(realtime),
+        started: Number(started),
+        processes: [],
+        damaged: false,
+      };
     } else {
       if (open?.sequence === Number(sequence) && !open.damaged)
         listings.push({
           sequence: open.sequence,
           began: open.began,
           ended: Number(realtime),
+          started: open.started,
           processes: open.processes,
         });
       open = undefined;
@@ -122,9 +132,10 @@ export function parseProcessListings(lines: readonly string[]): ProcessListing[]
 }
 
 /**
- * The name as it stands in the kernel's task_struct: /proc adds a worker's current queue ("kworker/0:1-events")
+ * The name as it stands in the kernel's task_struct: /proc adds a worker's current queue ("kworker/0:1-events"; a rescuer's,
+ * "kworker/R-netns" since 6.9, is its own name),
  * and shows the full name of a kernel thread, where the task has 15 characters.
  */
 export function taskComm(comm: string): string {
-  return (/^kworker\/[^-+]+/.exec(comm)?.[0] ?? comm).slice(0, 15);
+  return (/^kworker\/(?!R-)[^-+]+/.exec(comm)?.[0] ?? comm).slice(0, 15);
 }

@@ -20,7 +20,7 @@ function process(
 }
 
 function listing(processes: readonly Process[], began = 0, ended = 1): ProcessListing {
-  return { sequence: 0, began, ended, processes };
+  return { sequence: 0, began, ended, started: 0, processes };
 }
 
 function seen(pid: number, name: string, more: readonly (readonly [number, string])[] = []): SeenProcess {

@@ -3,9 +3,14 @@ import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
+/** These run when they are named only. */
+const byName = ".by-name.lab.js";
+
 /** Runs the lab tests of the folder `here`, files *.lab.js whose name contains `filter`; resolves to the exit code. */
 export function runTests(here: string, filter: string): Promise<number> {
-  const files = readdirSync(here).filter((name) => name.endsWith(".lab.js") && name.includes(filter));
+  const files = readdirSync(here).filter(
+    (name) => name.endsWith(".lab.js") && name.includes(filter) && (filter !== "" || !name.endsWith(byName)),
+  );
   if (files.length === 0) throw new Error(`no lab test in ${here} has "${filter}" in its name`);
   const mocha = join(
     dirname(createRequire(import.meta.url).resolve("mocha/package.json")),

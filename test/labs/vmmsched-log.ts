@@ -5,6 +5,7 @@ export interface LogLine {
   readonly domain?: string;
   readonly reason?: string;
   readonly left?: number;
+  readonly pauses?: { readonly totalNs: number };
   readonly [fact: string]: unknown;
 }
 

@@ -1,7 +1,6 @@
-import { writeFileSync } from "node:fs";
 import { Command } from "commander";
-import { messageOf, VmmschedError } from "../../errors.js";
 import type { CommandBuilder } from "../command.js";
+import { putLayout } from "./layout-output.js";
 
 const examples = `
 The kernel's uncompressed ELF file: vmlinux of a build or of a debug package, or what extract-vmlinux makes of
@@ -23,17 +22,5 @@ export const buildCommand: CommandBuilder = (composition, terminal) =>
     .option("-o, --output <file>", "where to write the layout (default: standard output)")
     .addHelpText("after", examples)
     .action(async ({ vmlinux, output }: BuildOptions) => {
-      const layout = await composition.linuxLayout(vmlinux);
-      const text = `${JSON.stringify(layout, undefined, 2)}\n`;
-      if (output === undefined) terminal.stdout(text);
-      else write(output, text);
+      putLayout(await composition.layout({ vmlinux }), output, terminal);
     });
-
-/** Replaces no file. */
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text, { flag: "wx" });
-  } catch (error) {
-    throw new VmmschedError("ERR_USAGE", `${file} cannot be written: ${messageOf(error)}`);
-  }
-}

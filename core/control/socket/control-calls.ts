@@ -56,13 +56,32 @@ const policySet = {
   properties: { set: { type: "string" } },
 } as const;
 
+const domainAndProcess = {
+  type: "object",
+  additionalProperties: false,
+  required: ["domain"],
+  properties: {
+    domain: { type: "string" },
+    pid: { type: ["integer", "string"] },
+  },
+} as const;
+
 type Plugin = FromSchema<typeof plugin>;
 type PluginWithOptions = FromSchema<typeof pluginWithOptions>;
 type PolicySet = FromSchema<typeof policySet>;
+type DomainAndProcess = FromSchema<typeof domainAndProcess>;
 
 /** Calls `scheduler.*`. */
-export function statusCalls(control: { status(): Promise<object> }): ControlCalls {
-  return { "scheduler.status": checkedCall(nothing, () => control.status()) };
+export function statusCalls(control: {
+  status(): Promise<object>;
+  explain(domain: string, pid: string | undefined): Promise<object>;
+}): ControlCalls {
+  return {
+    "scheduler.status": checkedCall(nothing, () => control.status()),
+    "scheduler.explain": checkedCall(domainAndProcess, ({ domain, pid }: DomainAndProcess) =>
+      control.explain(domain, pid === undefined ? undefined : String(pid)),
+    ),
+  };
 }
 
 /** Calls `record.*`. */

@@ -12,6 +12,7 @@ import {
 import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { journalPid } from "../../journal/open-journal.js";
 import { messageOf, VmmschedError } from "../../errors.js";
 import { checkSocketPath } from "./socket-path.js";
 
@@ -98,8 +99,11 @@ async function takeName(bound: string, path: string): Promise<void> {
       });
     }
     if (await isAlive(path)) {
-      throw refusal(path, `another scheduler runs and listens to ${path}`, {
+      const holder = journalPid(dirname(path)) ?? 0;
+      const who = holder === 0 ? "" : ` (process ${holder})`;
+      throw refusal(path, `another scheduler${who} runs and listens to ${path}`, {
         mend: "stop it first, or give this one another runtimeDirectory",
+        holder,
       });
     }
     const claim = `${dirname(path)}/.dead-${found.ino}-${found.ctimeNs}`;
@@ -164,10 +168,22 @@ function onDisk<T>(path: string, action: () => T): T {
   }
 }
 
-function refusal(path: string, why: string, more: { mend?: string; cause?: unknown } = {}): VmmschedError {
+interface Refusal {
+  readonly mend?: string;
+  readonly cause?: unknown;
+  /** Id of the process that is there already; 0: not known. */
+  readonly holder?: number;
+}
+
+function refusal(path: string, why: string, { holder, ...more }: Refusal = {}): VmmschedError {
   const mend = more.mend === undefined ? "" : `\nmend: ${more.mend}`;
   const message = `the control socket cannot be opened: ${why}${mend}`;
-  return new VmmschedError("ERR_CONTROL_SOCKET", message, { path }, { cause: more.cause });
+  return new VmmschedError(
+    "ERR_CONTROL_SOCKET",
+    message,
+    { path, ...(holder === undefined ? {} : { holder }) },
+    { cause: more.cause },
+  );
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,10 +1,10 @@
 import { isKernelObject, nullVa, vaOffset, type GuestVa } from "vmmsched/plugin-api";
+import { SCHED_IDLE } from "../constants.js";
 import { type FairQueue, mostLevels } from "./fair-queue.js";
 import type { RunQueueLayout } from "./layout.js";
 import type { Overlay } from "./overlay.js";
 import type { Pressure } from "./psi.js";
 
-const SCHED_IDLE = 5;
 const NUMA_NO_NODE = 0xffffffff;
 /** kernel/sched/pelt.h: this bit of util_est says that it has not changed. */
 const UTIL_AVG_UNCHANGED = 0x80000000;

@@ -2,13 +2,13 @@ import { isKernelObject, nullVa, vaOffset, type GuestVa } from "vmmsched/plugin-
 import { EntityOrder } from "./entity-order.js";
 import type { RunQueueLayout } from "./layout.js";
 import type { Overlay } from "./overlay.js";
-import { eraseNode } from "./rb-tree.js";
+import { eraseNode, insertNode } from "./rb-tree.js";
 import { TreeCheck } from "./tree-check.js";
 
 /** Groups nest by cgroups and autogroups; deeper than this is a loop. */
 export const mostLevels = 16;
 /** SCHED_FIXEDPOINT_SHIFT as a factor: load.weight has 10 more bits than the weights of sched_prio_to_weight. */
-const scaleLoad = 1024;
+export const scaleLoad = 1024;
 const nice0Weight = 1024;
 /** Lag is bounded by two slices, and by a tick where that is more (entity_lag, kernel/sched/fair.c). */
 const tickNs = 4e6;
@@ -92,16 +92,77 @@ export class FairQueue {
     for (const buddy of [at.next, at.last, at.skip])
       if (buddy !== undefined && overlay.pointer(cfs, buddy) === entity) overlay.write64(cfs, buddy, 0);
     const weight = overlay.s64(entity, layout.entity.weight);
-    if (layout.lag !== undefined) {
-      overlay.write64(entity, layout.lag.vlag, this.#lag(entity, cfs));
-      overlay.add64(cfs, layout.lag.avgVruntime, -this.#key(entity, cfs) * scaleDown(weight));
-      overlay.add64(cfs, layout.lag.avgLoad, -scaleDown(weight));
-    }
-    eraseNode(overlay, this.#order, vaOffset(cfs, at.timeline), vaOffset(entity, layout.entity.runNode));
+    if (layout.lag !== undefined) overlay.write64(entity, layout.lag.vlag, this.#lag(entity, cfs));
+    this.#takeOut(entity, cfs);
     overlay.write8(entity, layout.entity.onRq, 0);
     overlay.add64(cfs, at.weight, -weight);
     overlay.write32(cfs, at.invWeight, 0);
     overlay.add32(cfs, at.nrRunning, -1);
+  }
+
+  /** Has the queue that {@link check} looked at last this entity: in its tree, or running? */
+  has(entity: GuestVa, cfs: GuestVa): boolean {
+    if (this.#currentOf(cfs) === entity) return true;
+    for (let i = 0; i < this.length; i++) if (this.entityAt(i) === entity) return true;
+    return false;
+  }
+
+  /**
+   * reweight_entity and reweight_eevdf of an entity that {@link has} has found, but for its load averages. In EEVDF lag
+   * and what is left of the deadline are kept in terms of service, so virtual times change, and with them the place in the
+   * tree; in CFS they do not. False where they are too large to be computed with: then nothing may be staged.
+   */
+  reweigh(entity: GuestVa, cfs: GuestVa, weight: number): boolean {
+    const { overlay, layout } = this;
+    const before = overlay.s64(entity, layout.entity.weight);
+    const inTree = this.#currentOf(cfs) !== entity;
+    const { lag } = layout;
+    overlay.add64(cfs, layout.cfsRq.weight, weight - before);
+    overlay.write32(cfs, layout.cfsRq.invWeight, 0);
+    if (lag === undefined) {
+      overlay.write64(entity, layout.entity.weight, weight);
+      return true;
+    }
+    const average = this.#average(cfs);
+    // In units of sched_prio_to_weight: the quotients are the same.
+    const [from, to] = [before / scaleLoad, weight / scaleLoad];
+    const left = (overlay.difference(entity, lag.deadline, cfs, lag.zero) - average) * from;
+    const owed = this.#lag(entity, cfs) * from;
+    if (!Number.isSafeInteger(owed) || !Number.isSafeInteger(left)) return false;
+    // 63304558ba5d: while it runs, a vlag that is the deadline keeps it from being preempted before (6.6)
+    const isProtected = !inTree && overlay.difference(entity, lag.vlag, entity, lag.deadline) === 0;
+    if (inTree) this.#takeOut(entity, cfs);
+    overlay.copy64(entity, layout.entity.vruntime, cfs, lag.zero);
+    overlay.add64(entity, layout.entity.vruntime, average - Math.trunc(owed / to));
+    overlay.copy64(entity, lag.deadline, cfs, lag.zero);
+    overlay.add64(entity, lag.deadline, average + Math.trunc(left / to));
+    if (isProtected) overlay.copy64(entity, lag.vlag, entity, lag.deadline);
+    overlay.write64(entity, layout.entity.weight, weight);
+    if (inTree) this.#putIn(entity, cfs);
+    return true;
+  }
+
+  /** __dequeue_entity. */
+  #takeOut(entity: GuestVa, cfs: GuestVa): void {
+    this.#addToSums(entity, cfs, -1);
+    const { cfsRq, entity: at } = this.layout;
+    eraseNode(this.overlay, this.#order, vaOffset(cfs, cfsRq.timeline), vaOffset(entity, at.runNode));
+  }
+
+  /** __enqueue_entity. */
+  #putIn(entity: GuestVa, cfs: GuestVa): void {
+    this.#addToSums(entity, cfs, 1);
+    const { cfsRq, entity: at } = this.layout;
+    insertNode(this.overlay, this.#order, vaOffset(cfs, cfsRq.timeline), vaOffset(entity, at.runNode));
+  }
+
+  /** avg_vruntime_add, avg_vruntime_sub. */
+  #addToSums(entity: GuestVa, cfs: GuestVa, by: 1 | -1): void {
+    const { overlay, layout } = this;
+    if (layout.lag === undefined) return;
+    const weight = by * scaleDown(overlay.s64(entity, layout.entity.weight));
+    overlay.add64(cfs, layout.lag.avgVruntime, this.#key(entity, cfs) * weight);
+    overlay.add64(cfs, layout.lag.avgLoad, weight);
   }
 
   #belongs(entity: GuestVa, cfs: GuestVa): boolean {
@@ -150,8 +211,8 @@ export class FairQueue {
       : this.overlay.difference(entity, this.layout.entity.vruntime, cfs, lag.zero);
   }
 
-  /** update_entity_lag: how far the entity is behind the average, avg_vruntime(), within bounds. */
-  #lag(entity: GuestVa, cfs: GuestVa): number {
+  /** avg_vruntime, relative to what the sums are relative to. */
+  #average(cfs: GuestVa): number {
     const { overlay, layout } = this;
     if (layout.lag === undefined) return 0;
     let load = overlay.s64(cfs, layout.lag.avgLoad);
@@ -162,7 +223,14 @@ export class FairQueue {
       load += weight;
       sum += this.#key(current, cfs) * weight;
     }
-    const lag = Math.floor(sum / load) - this.#key(entity, cfs);
+    return Math.floor(sum / load);
+  }
+
+  /** entity_lag: how far the entity is behind the average, within bounds. */
+  #lag(entity: GuestVa, cfs: GuestVa): number {
+    const { overlay, layout } = this;
+    if (layout.lag === undefined) return 0;
+    const lag = this.#average(cfs) - this.#key(entity, cfs);
     const weight = scaleDown(overlay.s64(entity, layout.entity.weight));
     const slice = overlay.s64(entity, layout.lag.slice);
     const limit = Math.floor((Math.max(2 * slice, tickNs) * nice0Weight) / weight);
@@ -171,6 +239,6 @@ export class FairQueue {
 }
 
 /** scale_load_down (kernel/sched/sched.h). */
-function scaleDown(weight: number): number {
+export function scaleDown(weight: number): number {
   return weight === 0 ? 0 : Math.max(2, Math.floor(weight / scaleLoad));
 }

@@ -34,6 +34,7 @@ const wanted = {
     struct: "sched_entity",
     members: {
       weight: ["load.weight"],
+      invWeight: ["load.inv_weight"],
       runNode: ["run_node"],
       groupNode: ["group_node"],
       onRq: ["on_rq"],
@@ -42,7 +43,14 @@ const wanted = {
   },
   task: {
     struct: "task_struct",
-    members: { entity: ["se"], schedClass: ["sched_class"], policy: ["policy"], mm: ["mm"] },
+    members: {
+      entity: ["se"],
+      schedClass: ["sched_class"],
+      policy: ["policy"],
+      prio: ["prio"],
+      normalPrio: ["normal_prio"],
+      mm: ["mm"],
+    },
   },
   mm: { struct: "mm_struct", members: { pgd: ["pgd"] } },
 } as const;
@@ -79,6 +87,8 @@ const optional = {
       zeroVruntime: ["zero_vruntime"],
       avgVruntime: ["avg_vruntime"],
       avgLoad: ["avg_load"],
+      loadAvg: ["avg.load_avg"],
+      loadSum: ["avg.load_sum"],
     },
   },
   entity: {
@@ -90,6 +100,9 @@ const optional = {
       runnableWeight: ["runnable_weight"],
       utilEst: ["avg.util_est.enqueued", "avg.util_est"],
       utilEstEwma: ["avg.util_est.ewma"],
+      loadAvg: ["avg.load_avg"],
+      loadSum: ["avg.load_sum"],
+      periodContrib: ["avg.period_contrib"],
       deadline: ["deadline"],
       minDeadline: ["min_deadline"],
       minVruntime: ["min_vruntime"],
@@ -141,6 +154,7 @@ export interface LagLayout {
   readonly avgLoad: number;
   readonly vlag: number;
   readonly slice: number;
+  readonly deadline: number;
 }
 
 /** Byte offsets of everything that walks and edits of a run queue use, in one kernel. */
@@ -208,7 +222,7 @@ function orderOf({
     entity.maxSlice !== undefined
   )
     return "its fair scheduler is neither CFS nor EEVDF as of 6.6 to 6.12";
-  const lag = { zero, avgVruntime, avgLoad, vlag, slice };
+  const lag = { zero, avgVruntime, avgLoad, vlag, slice, deadline };
   if (minDeadline !== undefined)
     return { tree: { key: vruntime, augmented: [{ own: deadline, smallest: minDeadline }] }, lag };
   if (minVruntime === undefined) return "struct sched_entity has neither min_deadline nor min_vruntime";

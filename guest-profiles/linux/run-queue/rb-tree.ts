@@ -81,6 +81,54 @@ export function eraseNode(overlay: Overlay, order: TreeOrder, tree: GuestVa, nod
   if (!lost) restoreBlackHeight(overlay, order, tree, child, parent);
 }
 
+/**
+ * rb_add_augmented_cached: puts `node`, which is in no tree, after all that it is not before; the rest is as for
+ * {@link eraseNode}.
+ */
+export function insertNode(overlay: Overlay, order: TreeOrder, tree: GuestVa, node: GuestVa): void {
+  let parent = nullVa;
+  let side: Side = left;
+  let isLeftmost = true;
+  for (let at = rootOf(overlay, tree); at !== nullVa; at = overlay.pointer(at, side)) {
+    parent = at;
+    side = order.before(node, at) ? left : right;
+    isLeftmost &&= side === left;
+  }
+  overlay.write64(node, left, 0);
+  overlay.write64(node, right, 0);
+  overlay.write64(node, parentColor, parent);
+  setColor(overlay, node, red);
+  if (parent === nullVa) overlay.write64(tree, rootNode, node);
+  else overlay.write64(parent, side, node);
+  if (isLeftmost) overlay.write64(tree, leftmostNode, node);
+  for (let at = node; at !== nullVa; at = parentOf(overlay, at)) order.augment(at);
+  separateReds(overlay, order, tree, node);
+}
+
+/** `node` is red, and so its parent may not be, nor may it be the root. */
+function separateReds(overlay: Overlay, order: TreeOrder, tree: GuestVa, node: GuestVa): void {
+  let low = node;
+  for (let parent = parentOf(overlay, low); isRed(overlay, parent); parent = parentOf(overlay, low)) {
+    const above = parentOf(overlay, parent);
+    const near: Side = leftOf(overlay, above) === parent ? left : right;
+    const far: Side = near === left ? right : left;
+    const sibling = overlay.pointer(above, far);
+    setColor(overlay, above, red);
+    if (isRed(overlay, sibling)) {
+      setColor(overlay, sibling, black);
+      setColor(overlay, parent, black);
+      low = above;
+      continue;
+    }
+    const isInner = overlay.pointer(parent, far) === low;
+    if (isInner) rotate(overlay, order, tree, parent, near);
+    setColor(overlay, isInner ? low : parent, black);
+    rotate(overlay, order, tree, above, far);
+    return;
+  }
+  if (parentOf(overlay, low) === nullVa) setColor(overlay, low, black);
+}
+
 /** Every path through `node`, a child of `parent`, has one black node too few. */
 function restoreBlackHeight(
   overlay: Overlay,

@@ -19,6 +19,8 @@ export const runQueueSymbols = [
   "schedule",
   ...exitFunctions,
   "sched_uclamp_used",
+  "sched_prio_to_weight",
+  "sched_prio_to_wmult",
   "psi_disabled",
   "psi_cgroups_enabled",
   "psi_system",

@@ -73,6 +73,9 @@ export const debian61: KernelLayout = {
     atomic_long_t: "typedef atomic64_t",
     atomic64_t: "struct @10",
     smp_call_func_t: "* void",
+    kuid_t: "struct @11",
+    uid_t: "typedef __kernel_uid32_t",
+    __kernel_uid32_t: "unsigned int",
   },
   enums: {
     tick_nohz_mode: [
@@ -176,6 +179,7 @@ export const debian61: KernelLayout = {
         ["nivcsw", 22144, "long unsigned int"],
         ["start_time", 22208, "typedef u64"],
         ["start_boottime", 22272, "typedef u64"],
+        ["cred", 23680, "* struct cred"],
         ["comm", 23808, "[16] char"],
         ["signal", 24576, "* struct signal_struct"],
         ["sighand", 24640, "* struct sighand_struct"],
@@ -183,6 +187,7 @@ export const debian61: KernelLayout = {
         ["pending", 24896, "struct sigpending"],
         ["pi_lock", 26016, "typedef raw_spinlock_t"],
         ["pi_blocked_on", 26304, "* struct rt_mutex_waiter"],
+        ["ioac", 26944, "struct task_io_accounting"],
         ["psi_flags", 27392, "unsigned int"],
         ["cgroups", 28800, "* struct css_set"],
         ["numa_preferred_nid", 30400, "int"],
@@ -417,9 +422,35 @@ export const debian61: KernelLayout = {
       [
         ["kn", 1984, "* struct kernfs_node"],
         ["psi", 8960, "* struct psi_group"],
+        ["freezer", 14176, "struct cgroup_freezer_state"],
       ],
     ],
-    "struct kernfs_node": [128, [["id", 832, "typedef u64"]]],
+    "struct cgroup_freezer_state": [
+      16,
+      [
+        ["freeze", 0, "typedef bool"],
+        ["e_freeze", 32, "int"],
+        ["nr_frozen_descendants", 64, "int"],
+        ["nr_frozen_tasks", 96, "int"],
+      ],
+    ],
+    "struct kernfs_node": [
+      128,
+      [
+        ["parent", 64, "* struct kernfs_node"],
+        ["name", 128, "* char"],
+        ["id", 832, "typedef u64"],
+      ],
+    ],
+    "struct cred": [176, [["uid", 64, "typedef kuid_t"]]],
+    "struct @11": [4, [["val", 0, "typedef uid_t"]]],
+    "struct task_io_accounting": [
+      56,
+      [
+        ["read_bytes", 256, "typedef u64"],
+        ["write_bytes", 320, "typedef u64"],
+      ],
+    ],
     "struct psi_group": [
       720,
       [
@@ -619,6 +650,8 @@ export const debian61: KernelLayout = {
         ["pgd", 576, "* typedef pgd_t"],
         ["mm_users", 672, "typedef atomic_t"],
         ["mm_count", 704, "typedef atomic_t"],
+        ["arg_start", 2496, "long unsigned int"],
+        ["arg_end", 2560, "long unsigned int"],
         ["owner", 7424, "* struct task_struct"],
       ],
     ],

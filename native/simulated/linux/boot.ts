@@ -1,8 +1,10 @@
 import type { PagingMode } from "../../../core/memory/paging.js";
 import { debian61 } from "../layouts/debian-6.1.js";
+import type { Disk } from "../disk.js";
 import type { Ram } from "../ram.js";
 import { GuestConsole } from "./console.js";
 import { TASK_RUNNING, TICK_NSEC } from "./constants.js";
+import { newCredentials } from "./cred.js";
 import { copyProcess } from "./fork.js";
 import { imageBytes, loadKernelImage, physicalStart } from "./kernel-image.js";
 import { KernelMemory, startKernelMap } from "./kernel-memory.js";
@@ -62,6 +64,7 @@ export function bootKernel(ram: Ram, paging: PagingMode, options: LinuxOptions, 
     initRoot,
     vmallocBase: plan.vmallocBase,
     cpuCount: options.vcpuCount,
+    disk: options.disk,
   });
   writeKernelVariables(rooted, image, {
     hostName: options.hostName,
@@ -110,6 +113,7 @@ function newKernel(
     initRoot: number;
     vmallocBase: number;
     cpuCount: number;
+    disk: Disk | undefined;
   },
 ): Kernel {
   const slab = (bytes: number): Slab => new Slab(memory, parts.allocator, bytes);
@@ -127,7 +131,9 @@ function newKernel(
       signal: slab(signal.size),
       sighand: slab(sighand.size),
       mm: slab(mm.size),
+      page: slab(pageBytes),
     },
+    credentials: newCredentials(memory, parts.allocator),
     cgroups: newCgroups(memory, image, parts.allocator),
     freeStacks: [],
     cpus: [],

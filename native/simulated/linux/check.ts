@@ -1,5 +1,5 @@
 import { TASK_DEAD, TASK_ON_RQ_QUEUED } from "./constants.js";
-import { entityBefore, entityOfNode } from "./fair.js";
+import { entityBefore, entityOfNode, loadOfPrio } from "./fair.js";
 import type { Cpu, Kernel } from "./kernel.js";
 import { cfsRq, entity, rq, task } from "./offsets.js";
 import { checkPressure } from "./psi.js";
@@ -54,7 +54,20 @@ function wrongWith(kernel: Kernel, cpu: Cpu, se: number): string | undefined {
   if (memory.u32(va, task.cpu) !== cpu.id)
     return `${name} is queued here but its cpu is ${String(memory.u32(va, task.cpu))}`;
   if ((memory.u32(va, task.state) & TASK_DEAD) !== 0) return `${name} is queued and dead`;
-  return undefined;
+  return wrongPriority(kernel, va, name);
+}
+
+/** All tasks here are of SCHED_NORMAL: their three priorities are one, and they weigh what that says. */
+function wrongPriority({ memory }: Kernel, va: number, name: string): string | undefined {
+  const prio = memory.u32(va, task.static_prio);
+  const said = [memory.u32(va, task.normal_prio), memory.u32(va, task.prio)];
+  if (said.some((other) => other !== prio))
+    return `${name} has static_prio ${String(prio)}, normal_prio and prio ${said.join(" and ")}`;
+  const { weight, inverse } = loadOfPrio(prio);
+  const found = memory.s64(va + task.se, entity.weight);
+  return found === weight && memory.u32(va + task.se, entity.inv_weight) === inverse
+    ? undefined
+    : `${name} of static_prio ${String(prio)} weighs ${String(found)}`;
 }
 
 function listLength(kernel: Kernel, head: number): number {

@@ -36,11 +36,12 @@ export function finishDead(kernel: Kernel, thread: Thread): void {
     return;
   }
   // mmput: lazy users of its page tables go over to the kernel's own.
-  const { root, mm } = thread.process;
+  const { root, mm, argumentsPage } = thread.process;
   if (mm === 0) return;
   for (const cpu of kernel.cpus) if (cpu.root === root) cpu.root = kernel.initRoot;
   kernel.tables.free(root);
   kernel.slabs.mm.free(mm);
+  kernel.slabs.page.free(argumentsPage);
 }
 
 /** wait4 of a parent: releases every child that is a zombie and whose threads are gone. */

@@ -10,11 +10,14 @@ const prioToWeight = [
 ] as const;
 const nice0Weight = 1024;
 /** On 64-bit kernels load.weight has 10 more bits (scale_load). */
-const scaleLoad = 1024;
+export const scaleLoad = 1024;
 /** Before the factor 1 + ilog2(cpus), kernel/sched/fair.c. */
 const schedLatencyNs = 6e6;
 const minGranularityNs = 0.75e6;
 const wakeupGranularityNs = 1e6;
+
+/** Static priorities of nice -20 to 19. */
+export const fairPriorities: readonly number[] = prioToWeight.map((_, i) => 100 + i);
 
 /** load.weight and load.inv_weight of a static priority (100..139). */
 export function loadOfPrio(staticPrio: number): { weight: number; inverse: number } {

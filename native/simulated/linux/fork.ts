@@ -3,6 +3,7 @@ import {
   PF_KTHREAD,
   PF_NO_SETAFFINITY,
   PF_RANDOMIZE,
+  TASK_FREEZABLE,
   TASK_INTERRUPTIBLE,
   TASK_NEW,
 } from "./constants.js";
@@ -16,6 +17,9 @@ import type { Program } from "./workload.js";
 
 const userTextVa = 0x401000;
 const userStackVa = 0x7ffc0000 * 65536;
+/** Place of the first argument in the page at the end of the stack. */
+const argumentsAt = 0xf21;
+const pageBytes = 4096;
 
 /** What copy_process is asked for. */
 export interface CloneArgs {
@@ -23,6 +27,7 @@ export interface CloneArgs {
   readonly program: Program;
   readonly kind: "process" | "thread" | "kernel" | "idle";
   readonly parent: Thread | undefined;
+  /** Default: its parent's. */
   readonly nice?: number;
   /** The one CPU it may run on. */
   readonly boundTo?: number;
@@ -55,7 +60,7 @@ export function copyProcess(
     remainingNs: 0,
     expiresNs: Number.POSITIVE_INFINITY,
     restart: false,
-    sleepState: args.sleepState ?? TASK_INTERRUPTIBLE,
+    sleepState: args.sleepState ?? (isKernel ? TASK_INTERRUPTIBLE : TASK_INTERRUPTIBLE | TASK_FREEZABLE),
     get leader() {
       return leader ?? thread;
     },
@@ -83,10 +88,13 @@ function newProcess(
   lists.init(signalVa + signal.sharedPendingList);
   memory.w32(sighandVa, sighand.count, 1);
   const user = args.kind === "process";
-  const root = user ? newPageTable(kernel) : kernel.initRoot;
+  const argumentsPage = user ? newArguments(kernel, args.comm) : 0;
+  const root = user ? newPageTable(kernel, argumentsPage) : kernel.initRoot;
   const mmVa = user ? slabs.mm.alloc() : 0;
   if (user) {
     memory.w64(mmVa, mm.pgd, memory.pageAddress(root));
+    memory.w64(mmVa, mm.arg_start, userStackVa + argumentsAt);
+    memory.w64(mmVa, mm.arg_end, userStackVa + argumentsAt + argumentOf(args.comm).length);
     memory.w32(mmVa, mm.mm_users, 1);
     memory.w32(mmVa, mm.mm_count, 1);
   }
@@ -94,6 +102,7 @@ function newProcess(
     signal: signalVa,
     sighand: sighandVa,
     mm: mmVa,
+    argumentsPage,
     root,
     threads: [],
     children: [],
@@ -101,20 +110,32 @@ function newProcess(
   };
 }
 
+/** What execve leaves at the end of the stack; it is not aligned. */
+function newArguments(kernel: Kernel, comm: string): number {
+  const page = kernel.slabs.page.alloc();
+  kernel.memory.write(page, argumentsAt, argumentOf(comm));
+  return page;
+}
+
+function argumentOf(comm: string): Buffer {
+  return Buffer.from(`/usr/bin/${comm}\0`, "latin1");
+}
+
 /** pgd_alloc, with a page of text and one of stack so that the user half is not empty. */
-function newPageTable(kernel: Kernel): number {
+function newPageTable(kernel: Kernel, stackPage: number): number {
   const { tables } = kernel;
   const root = tables.newRoot();
   tables.copyKernelHalf(kernel.initRoot, root);
   tables.map(root, userTextVa, 0, { user: true });
-  tables.map(root, userStackVa, 0, { user: true });
+  tables.map(root, userStackVa, kernel.memory.pa(stackPage, 0) / pageBytes, { user: true });
   return root;
 }
 
 function writeTask(kernel: Kernel, thread: Thread, args: CloneArgs): void {
   const { memory, image, lists } = kernel;
   const { va, process } = thread;
-  const prio = 120 + (args.nice ?? 0);
+  const inherited = args.parent === undefined ? 120 : memory.u32(args.parent.va, task.static_prio);
+  const prio = args.nice === undefined ? inherited : 120 + args.nice;
   const bound = args.boundTo !== undefined;
   const kernelFlags = PF_KTHREAD | (args.kind === "idle" ? PF_IDLE : 0) | (bound ? PF_NO_SETAFFINITY : 0);
   memory.w32(va, task.state, TASK_NEW);
@@ -133,6 +154,8 @@ function writeTask(kernel: Kernel, thread: Thread, args: CloneArgs): void {
     task.sched_class,
     image.address(args.kind === "idle" ? "idle_sched_class" : "fair_sched_class"),
   );
+  const { root, user } = kernel.credentials;
+  memory.w64(va, task.cred, thread.kernel || thread.pid === 1 ? root : user);
   memory.w64(va, task.cgroups, thread.kernel ? kernel.cgroups.root : kernel.cgroups.user);
   memory.w32(va, task.numa_preferred_nid, -1);
   memory.w64(va, task.mm, process.mm);

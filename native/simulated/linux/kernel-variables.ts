@@ -1,5 +1,6 @@
 import { formatVa } from "../../../core/memory/address.js";
 import { debian61 } from "../layouts/debian-6.1.js";
+import { fairPriorities, loadOfPrio, scaleLoad } from "./fair.js";
 import { physicalStart, type KernelImage } from "./kernel-image.js";
 import { startKernelMap, type KernelMemory } from "./kernel-memory.js";
 import { offsetOf } from "./layout.js";
@@ -45,6 +46,11 @@ export function writeKernelVariables(memory: KernelMemory, image: KernelImage, b
   memory.w32(at("__cpu_online_mask"), 0, 2 ** boot.cpuCount - 1);
   memory.w32(at("__cpu_possible_mask"), 0, 2 ** boot.cpuCount - 1);
   memory.w32(at("system_state"), 0, SYSTEM_RUNNING);
+  fairPriorities.forEach((prio, i) => {
+    const { weight, inverse } = loadOfPrio(prio);
+    memory.w32(at("sched_prio_to_weight"), 4 * i, weight / scaleLoad);
+    memory.w32(at("sched_prio_to_wmult"), 4 * i, inverse);
+  });
   writeUtsName(memory, image, boot.hostName);
   writeProcessor(memory, at("boot_cpu_data"), boot);
   writeVmcoreinfo(memory, image, boot);

@@ -1,3 +1,4 @@
+import type { Disk } from "../disk.js";
 import type { GuestConsole } from "./console.js";
 import type { KernelImage } from "./kernel-image.js";
 import type { KernelMemory } from "./kernel-memory.js";
@@ -57,11 +58,14 @@ export interface Kernel {
   readonly random: Random;
   readonly allocator: PageAllocator;
   readonly tables: PageTables;
-  readonly slabs: { readonly task: Slab; readonly signal: Slab; readonly sighand: Slab; readonly mm: Slab };
+  readonly slabs: Readonly<Record<"task" | "signal" | "sighand" | "mm" | "page", Slab>>;
+  /** A struct cred of the system's processes, and of all others. */
+  readonly credentials: { readonly root: number; readonly user: number };
   /** css_sets of kernel threads, and of all processes. */
   readonly cgroups: { readonly root: number; readonly user: number };
   readonly vmallocBase: number;
   readonly freeStacks: number[];
+  readonly disk: Disk | undefined;
   readonly cpus: Cpu[];
   readonly cpuCount: number;
   /** Every thread by the address of its task_struct. */

@@ -1,5 +1,6 @@
 import { vaFromBigInt, type Frame } from "../../../core/memory/address.js";
 import { fiveLevelPaging, fourLevelPaging, type PagingMode } from "../../../core/memory/paging.js";
+import type { Disk } from "../disk.js";
 import type { Ram } from "../ram.js";
 import type { Machine } from "../simulated-domain.js";
 import { bootKernel } from "./boot.js";
@@ -7,14 +8,16 @@ import { EVTCHN_FIFO_LINKED, EVTCHN_FIFO_MASKED, EVTCHN_FIFO_PENDING } from "./c
 import type { GuestConsole } from "./console.js";
 import { enterCriticalSection } from "./critical-section.js";
 import { copyProcess } from "./fork.js";
+import { freezeProcess, writeFreeze } from "./freezer.js";
 import type { KallsymsOrder } from "./kallsyms-image.js";
-import { current, type Kernel } from "./kernel.js";
+import { current, type Cpu, type Kernel } from "./kernel.js";
 import { entity, task } from "./offsets.js";
+import { setUserNice } from "./nice.js";
 import { Oops } from "./oops.js";
 import { Random } from "./random.js";
 import { wakeUpNewTask } from "./schedule.js";
 import { killGroup } from "./signal.js";
-import type { ProcEntry, Thread } from "./thread.js";
+import type { ProcEntry, ProcStat, Thread } from "./thread.js";
 import { runVcpu, wakesAtNs } from "./vcpu.js";
 import { programOf, type Workload } from "./workload.js";
 
@@ -38,19 +41,9 @@ export interface LinuxOptions {
   /** Order of the symbol tables; a kernel may have none (CONFIG_KALLSYMS off). */
   readonly kallsyms: KallsymsOrder | "none";
   readonly processes: readonly ProcessSpec[];
+  readonly disk: Disk | undefined;
   /** Host time at which it was made. */
   readonly createdNs: number;
-}
-
-/** What /proc/PID/stat and /proc/PID/sched say: the guest's own accounting, from its RAM. */
-export interface ProcStat {
-  readonly comm: string;
-  /** The kernel's letter: R, S, D, I or Z. */
-  readonly state: string;
-  /** Ticks of USER_HZ (10 ms), scaled to the run time as the kernel does. */
-  readonly utimeTicks: number;
-  readonly stimeTicks: number;
-  readonly sumExecRuntimeNs: number;
 }
 
 const userTickNs = 1e7;
@@ -152,12 +145,22 @@ export class LinuxMachine implements Machine {
   registers(vcpu: number): { root: Frame; userMode: boolean; rip: number; gsBase: number } {
     const cpu = this.kernel.cpus[vcpu];
     if (cpu === undefined) throw new RangeError(`no vCPU ${String(vcpu)}`);
-    const thread = current(this.kernel, cpu);
-    const userMode = thread.place === "user" && cpu.critical === undefined && cpu.spin === undefined;
+    const thread = this.#currentOn(cpu);
+    const userMode = thread?.place === "user" && cpu.critical === undefined && cpu.spin === undefined;
     const rip = userMode
       ? 0x401615
       : this.kernel.image.address(thread === cpu.idle ? "default_idle" : "scheduler_tick") + 11;
     return { root: this.ram.frame(cpu.root), userMode, rip, gsBase: userMode ? 0 : cpu.area };
+  }
+
+  /** Undefined where the guest's memory is damaged: a vCPU has registers all the same. */
+  #currentOn(cpu: Cpu): Thread | undefined {
+    try {
+      return current(this.kernel, cpu);
+    } catch (error) {
+      if (error instanceof Oops) return undefined;
+      throw error;
+    }
   }
 
   /** Starts a process, as an init system would; returns its pid. */
@@ -183,6 +186,21 @@ export class LinuxMachine implements Machine {
     const [cpu] = this.kernel.cpus;
     const thread = this.#find(pid);
     if (cpu !== undefined && thread !== undefined) killGroup(this.kernel, cpu, thread);
+  }
+
+  /** Freezes or thaws a process by the guest's own cgroup-v2 freezer; `halfway`: its tasks have not been told yet. */
+  freeze(pid: number, frozen: boolean, halfway = false): void {
+    const [cpu] = this.kernel.cpus;
+    const thread = this.#find(pid);
+    if (cpu === undefined || thread === undefined) return;
+    if (halfway) writeFreeze(this.kernel, thread.process, frozen);
+    else freezeProcess(this.kernel, cpu, thread.process, frozen);
+  }
+
+  /** renice from inside the guest, of one thread. */
+  renice(pid: number, nice: number): void {
+    const thread = this.#find(pid);
+    if (thread !== undefined) setUserNice(this.kernel, thread.va, nice);
   }
 
   /** Every thread that exists, from the simulation's own record. */
@@ -215,6 +233,7 @@ export class LinuxMachine implements Machine {
       utimeTicks: Math.floor(userNs / userTickNs),
       stimeTicks: Math.floor((runtime - userNs) / userTickNs),
       sumExecRuntimeNs: runtime,
+      nice: memory.u32(thread.va, task.static_prio) - 120,
     };
   }
 

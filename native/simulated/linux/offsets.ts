@@ -50,10 +50,12 @@ export const task = {
   numa_preferred_nid: inTask("numa_preferred_nid"),
   run_delay: inTask("sched_info.run_delay"),
   last_queued: inTask("sched_info.last_queued"),
+  write_bytes: inTask("ioac.write_bytes"),
   nvcsw: inTask("nvcsw"),
   nivcsw: inTask("nivcsw"),
   start_time: inTask("start_time"),
   start_boottime: inTask("start_boottime"),
+  cred: inTask("cred"),
   comm: inTask("comm"),
   signal: inTask("signal"),
   sighand: inTask("sighand"),
@@ -125,10 +127,18 @@ export const cgroup = {
   dfl_cgrp: offsetOf("css_set", "dfl_cgrp"),
   kn: offsetOf("cgroup", "kn"),
   psi: offsetOf("cgroup", "psi"),
+  e_freeze: offsetOf("cgroup", "freezer.e_freeze"),
+  parent: offsetOf("kernfs_node", "parent"),
+  name: offsetOf("kernfs_node", "name"),
   id: offsetOf("kernfs_node", "id"),
   cssSetSize: sizeOf("css_set"),
   size: sizeOf("cgroup"),
   nodeSize: sizeOf("kernfs_node"),
+} as const;
+
+export const cred = {
+  size: sizeOf("cred"),
+  uid: offsetOf("cred", "uid"),
 } as const;
 
 export const signal = {
@@ -153,6 +163,8 @@ export const mm = {
   pgd: offsetOf("mm_struct", "pgd"),
   mm_users: offsetOf("mm_struct", "mm_users"),
   mm_count: offsetOf("mm_struct", "mm_count"),
+  arg_start: offsetOf("mm_struct", "arg_start"),
+  arg_end: offsetOf("mm_struct", "arg_end"),
 } as const;
 
 export const irqWork = {

@@ -37,13 +37,22 @@ export function newCgroups(
     memory.w64(group, psiGroup.pcpu, debian61.perCpuBytes + slot * psiGroupCpu.size);
   }
   memory.w32(image.address("psi_cgroups_enabled"), 0, 1);
-  return {
-    root: newCssSet(memory, allocator, rootInode, 0),
-    user: newCssSet(memory, allocator, userInode, user),
-  };
+  return newCssSets(memory, allocator, user);
 }
 
-function newCssSet(memory: KernelMemory, allocator: PageAllocator, inode: number, group: number): number {
+function newCssSets(memory: KernelMemory, allocator: PageAllocator, userGroup: number) {
+  const root = newCssSet(memory, allocator, { inode: rootInode, name: "", group: 0 });
+  const user = newCssSet(memory, allocator, { inode: userInode, name: "user.slice", group: userGroup });
+  memory.w64(user.node, cgroup.parent, root.node);
+  return { root: root.set, user: user.set };
+}
+
+/** A css_set, its cgroup, and the node of that in kernfs, in a page. `group` is for its pressure; 0: the system's. */
+export function newCssSet(
+  memory: KernelMemory,
+  allocator: PageAllocator,
+  { inode, name, group }: { inode: number; name: string; group: number },
+): { set: number; node: number } {
   const set = memory.pageAddress(allocator.zeroedPage());
   const own = set + 1024;
   const node = own + cgroup.size;
@@ -51,7 +60,10 @@ function newCssSet(memory: KernelMemory, allocator: PageAllocator, inode: number
   memory.w64(own, cgroup.psi, group);
   memory.w64(own, cgroup.kn, node);
   memory.w64(node, cgroup.id, inode);
-  return set;
+  const text = node + cgroup.nodeSize;
+  memory.write(text, 0, Buffer.from(`${name}\0`, "latin1"));
+  memory.w64(node, cgroup.name, text);
+  return { set, node };
 }
 
 /** psi_enqueue (kernel/sched/stats.h). */

@@ -66,10 +66,15 @@ export function killGroup(kernel: Kernel, cpu: Cpu, thread: Thread): void {
   memory.w32(va, signal.flags, memory.u32(va, signal.flags) | SIGNAL_GROUP_EXIT);
   for (const one of threads) {
     memory.w32(one.va, task.pending, memory.u32(one.va, task.pending) | killBit);
-    memory.w32(one.va, task.tif, memory.u32(one.va, task.tif) | TIF_SIGPENDING);
-    if (!tryToWakeUp(kernel, cpu, one.va, TASK_INTERRUPTIBLE | TASK_WAKEKILL))
-      kickRunning(kernel, cpu, one.va);
+    signalWakeUp(kernel, cpu, one.va, TASK_INTERRUPTIBLE | TASK_WAKEKILL);
   }
+}
+
+/** signal_wake_up_state: the thread looks at its signals, and wakes for that from these states. */
+export function signalWakeUp(kernel: Kernel, cpu: Cpu, va: number, states: number): void {
+  const { memory } = kernel;
+  memory.w32(va, task.tif, memory.u32(va, task.tif) | TIF_SIGPENDING);
+  if (!tryToWakeUp(kernel, cpu, va, states)) kickRunning(kernel, cpu, va);
 }
 
 /** kick_process: a thread that runs on another CPU looks at its signals after an interrupt. */

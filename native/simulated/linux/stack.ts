@@ -35,6 +35,12 @@ const chains: Record<Place, Chain> = {
     [22, "do_syscall_64", 85],
     [24, "entry_SYSCALL_64_after_hwframe", 110],
   ],
+  io: [
+    [6, "__schedule", 845],
+    [15, "schedule", 90],
+    [22, "do_syscall_64", 85],
+    [24, "entry_SYSCALL_64_after_hwframe", 110],
+  ],
   trap: [
     [6, "__schedule", 845],
     [15, "schedule", 90],

@@ -74,6 +74,8 @@ const readOnly: readonly Variable[] = [
   { name: "__per_cpu_offset", type: "D", size: 8 * maxCpus },
   { name: "idle_sched_class", type: "D", size: sizeOf("sched_class") },
   { name: "fair_sched_class", type: "D", size: sizeOf("sched_class") },
+  { name: "sched_prio_to_weight", type: "D", size: 160 },
+  { name: "sched_prio_to_wmult", type: "D", size: 160 },
   { name: "rt_sched_class", type: "D", size: sizeOf("sched_class") },
   { name: "dl_sched_class", type: "D", size: sizeOf("sched_class") },
   { name: "stop_sched_class", type: "D", size: sizeOf("sched_class") },

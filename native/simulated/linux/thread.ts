@@ -1,7 +1,7 @@
 import type { Program } from "./workload.js";
 
 /** Where a thread goes on when it gets the CPU: what a real one has on its stack. */
-export type Place = "user" | "system" | "nanosleep" | "trap" | "dead";
+export type Place = "user" | "system" | "nanosleep" | "io" | "trap" | "dead";
 
 /** What threads of one process share. */
 export interface Process {
@@ -9,6 +9,8 @@ export interface Process {
   readonly sighand: number;
   /** 0 for kernel threads. */
   readonly mm: number;
+  /** Address of the page at the end of its stack, with its arguments; 0 for kernel threads. */
+  readonly argumentsPage: number;
   /** PFN of the page-table root; that of the kernel for kernel threads. */
   readonly root: number;
   readonly threads: Thread[];
@@ -51,4 +53,17 @@ export interface ProcEntry {
   readonly kernel: boolean;
   readonly address: number;
   readonly zombie: boolean;
+}
+
+/** What /proc/PID/stat and /proc/PID/sched say: the guest's own accounting, from its RAM. */
+export interface ProcStat {
+  readonly comm: string;
+  /** The kernel's letter: R, S, D, I or Z. */
+  readonly state: string;
+  /** Ticks of USER_HZ (10 ms), scaled to the run time as the kernel does. */
+  readonly utimeTicks: number;
+  readonly stimeTicks: number;
+  readonly sumExecRuntimeNs: number;
+  /** -20 to 19. */
+  readonly nice: number;
 }

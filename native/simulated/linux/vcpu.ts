@@ -7,6 +7,7 @@ import {
   TIF_SIGPENDING,
 } from "./constants.js";
 import { flushCallFunctionQueue } from "./call-single.js";
+import { ioSchedule, writeToDisk } from "./block-io.js";
 import { leaveCriticalSection } from "./critical-section.js";
 import { doExit, reapChildren } from "./exit.js";
 import { copyProcess } from "./fork.js";
@@ -121,6 +122,9 @@ function pendingWork(kernel: Kernel, cpu: Cpu, thread: Thread): boolean {
     case "nanosleep":
       resumeSleep(kernel, cpu, thread, (flags & TIF_SIGPENDING) !== 0);
       return true;
+    case "io":
+      ioSchedule(kernel, cpu, thread);
+      return true;
     case "trap":
       getSignal(kernel, cpu, thread);
       return true;
@@ -197,6 +201,9 @@ function nextStep(kernel: Kernel, cpu: Cpu, thread: Thread): void {
       return;
     case "sleep":
       sleepUntil(kernel, cpu, thread, cpu.nowNs + Math.round(step.ns));
+      return;
+    case "write":
+      writeToDisk(kernel, cpu, thread, step.bytes);
       return;
     case "fork":
     case "thread": {

@@ -4,6 +4,8 @@ import type { Random } from "./random.js";
 export type Step =
   | { readonly kind: "run" | "system" | "sleep"; readonly ns: number }
   | { readonly kind: "fork" | "thread"; readonly comm: string; readonly program: Program }
+  /** Writes to the disk, and waits until that has been served. */
+  | { readonly kind: "write"; readonly bytes: number }
   /** Waits for children that have exited (without blocking). */
   | { readonly kind: "reap" }
   | { readonly kind: "exit" };
@@ -18,6 +20,8 @@ export type Workload =
   | { readonly kind: "burn" }
   | { readonly kind: "sleepy"; readonly periodMs: number; readonly workUs?: number }
   | { readonly kind: "alternate"; readonly busyMs: number; readonly idleMs: number }
+  /** Copies to the disk, as fast as that is. Ends where there is none. */
+  | { readonly kind: "writer" }
   | { readonly kind: "forker"; readonly perSecond: number; readonly childMs: number }
   | { readonly kind: "threads"; readonly count: number; readonly each: Workload };
 
@@ -25,6 +29,9 @@ const msNs = 1e6;
 const usNs = 1e3;
 /** What fork costs its caller. */
 const forkNs = 60 * usNs;
+/** One request of a writer, and what it costs to fill it. */
+const requestBytes = 256 * 1024;
+const copyNs = 50 * usNs;
 
 export function programOf(workload: Workload, comm: string): Program {
   switch (workload.kind) {
@@ -39,6 +46,11 @@ export function programOf(workload: Workload, comm: string): Program {
       return cycle([
         { kind: "run", ns: workload.busyMs * msNs },
         { kind: "sleep", ns: workload.idleMs * msNs },
+      ]);
+    case "writer":
+      return cycle([
+        { kind: "run", ns: copyNs },
+        { kind: "write", bytes: requestBytes },
       ]);
     case "forker":
       return forker(workload.perSecond, workload.childMs, comm);

@@ -8,11 +8,12 @@ import { PageTables } from "../linux/page-tables.js";
 import { Random } from "../linux/random.js";
 import type { Ram } from "../ram.js";
 import type { Machine } from "../simulated-domain.js";
-import { ToyScheduler, type ToyTask } from "./scheduler.js";
+import { ToyScheduler } from "./scheduler.js";
 import { header, headerVa, magic, taskRecords, type ToyVersion } from "./structures.js";
 import { TaskTable } from "./task-table.js";
+import type { ToyTask } from "./toy-task.js";
 
-export type { ToyTask } from "./scheduler.js";
+export type { ToyTask } from "./toy-task.js";
 
 /** How to make a toy. */
 export interface ToyOptions {
@@ -42,7 +43,7 @@ export class ToyMachine implements Machine {
   readonly #scheduler: ToyScheduler;
   #nowNs: number;
   #ended = false;
-  /** Hold words while the scheduler's lock is held: who is outside must leave them alone then. */
+  /** Open words while the scheduler's lock is held: who is outside must leave them alone then. */
   #locked: readonly number[] | undefined;
 
   constructor(
@@ -79,6 +80,11 @@ export class ToyMachine implements Machine {
     return this.#scheduler.tasks();
   }
 
+  /** What an administrator does inside: all threads of this process get this priority. */
+  setPriority(process: number, priority: number): void {
+    this.#scheduler.setPriority(process, priority);
+  }
+
   run(vcpu: number, fromNs: number, toNs: number): number {
     if (this.#ended) return fromNs;
     this.#unlock();
@@ -97,7 +103,7 @@ export class ToyMachine implements Machine {
     this.#unlock();
     if (this.#ended || !this.#scheduler.chance(probability)) return;
     this.#setHeader(header.lock, 1);
-    this.#locked = this.#scheduler.holdWords();
+    this.#locked = this.#scheduler.openWords();
   }
 
   registers(): { root: Frame; userMode: boolean; rip: number; gsBase: number } {
@@ -123,9 +129,9 @@ export class ToyMachine implements Machine {
   /** The CPU leaves the scheduler. */
   #unlock(): void {
     if (this.#locked === undefined) return;
-    const now = this.#scheduler.holdWords();
+    const now = this.#scheduler.openWords();
     if (now.some((word, slot) => word !== this.#locked?.[slot]))
-      this.console.complain("a hold word changed under the scheduler's lock");
+      this.console.complain("a hold or priority word changed under the scheduler's lock");
     this.#locked = undefined;
     this.#setHeader(header.lock, 0);
   }

@@ -3,14 +3,19 @@ import type { Random } from "../linux/random.js";
 import { programOf, waitForever, type Program, type Workload } from "../linux/workload.js";
 import { toyFlags, toyState } from "./structures.js";
 import type { TaskTable } from "./task-table.js";
+import { nameIn, tasksIn, type ToyTask } from "./toy-task.js";
 
 const tickNs = 10e6;
+/** A greater one counts as this. */
+const greatestPriority = 19;
 
 /** What of a task is not in RAM: its program, and how far it got. */
 interface Execution {
   readonly program: Program;
   remainingNs: number;
   wakesNs: number;
+  /** How often it has been passed over since it ran last. */
+  passedOver: number;
 }
 
 interface Cpu {
@@ -19,17 +24,6 @@ interface Cpu {
   nextTickNs: number;
   /** Slot after which the search for the next task begins. */
   last: number;
-}
-
-/** A task as the toy sees it. */
-export interface ToyTask {
-  readonly id: number;
-  readonly process: number;
-  readonly name: string;
-  readonly state: keyof typeof toyState;
-  readonly system: boolean;
-  readonly hold: number;
-  readonly cpuTimeNs: number;
 }
 
 /** The toy's scheduler: round robin, a tick each 10 ms. Who runs, waits or parks follows from the task records alone. */
@@ -61,27 +55,23 @@ export class ToyScheduler {
     return this.random.chance(probability);
   }
 
-  holdWords(): readonly number[] {
-    return Array.from({ length: this.table.capacity }, (_, slot) =>
-      this.table.get(slot, this.table.record.hold),
+  /** Of each record, the words that are there for whoever is outside. */
+  openWords(): readonly number[] {
+    const { hold, priority } = this.table.record;
+    return Array.from({ length: 2 * this.table.capacity }, (_, i) =>
+      this.table.get(i >> 1, i % 2 === 0 ? hold : priority),
     );
   }
 
+  /** What an administrator does inside: all threads of this process get this priority. */
+  setPriority(process: number, priority: number): void {
+    for (let slot = 0; slot < this.table.capacity; slot++)
+      if (this.#id(slot) !== 0 && this.table.get(slot, this.table.record.process) === process)
+        this.table.set(slot, this.table.record.priority, priority);
+  }
+
   tasks(): readonly ToyTask[] {
-    const { table } = this;
-    const { record } = table;
-    const used = Array.from({ length: table.capacity }, (_, slot) => slot).filter(
-      (slot) => this.#id(slot) !== 0,
-    );
-    return used.map((slot) => ({
-      id: this.#id(slot),
-      process: table.get(slot, record.process),
-      name: this.#name(slot),
-      state: stateName(table.get(slot, record.state)),
-      system: (table.get(slot, record.flags) & toyFlags.system) !== 0,
-      hold: table.get(slot, record.hold),
-      cpuTimeNs: table.get64(slot, record.cpuTimeNs),
-    }));
+    return tasksIn(this.table);
   }
 
   /** Runs a CPU between two moments; returns when it halted, or `toNs`. */
@@ -129,7 +119,7 @@ export class ToyScheduler {
   }
 
   #refuse(slot: number): void {
-    this.console.complain(`somebody asked ${this.#name(slot)} to park`);
+    this.console.complain(`somebody asked ${nameIn(this.table, slot)} to park`);
     this.table.set(slot, this.table.record.hold, 0);
   }
 
@@ -140,16 +130,29 @@ export class ToyScheduler {
     }
   }
 
+  /** The next one in turn; one with a priority of n is passed over n times first, but for when there is no other. */
   #pick(cpu: Cpu, index: number): void {
-    for (let i = 1; i <= this.table.capacity; i++) {
+    for (let left = this.#readyCount() * (greatestPriority + 1), i = 1; left > 0; i++) {
       const slot = (cpu.last + i) % this.table.capacity;
       if (this.#id(slot) === 0 || this.#state(slot) !== toyState.ready) continue;
+      left--;
+      const execution = this.#executions[slot];
+      const passes = Math.min(this.table.get(slot, this.table.record.priority), greatestPriority);
+      if (execution !== undefined && execution.passedOver++ < passes) continue;
+      if (execution !== undefined) execution.passedOver = 0;
       this.#setState(slot, toyState.running);
       this.table.set(slot, this.table.record.cpu, index);
       cpu.current = slot;
       cpu.last = slot;
       return;
     }
+  }
+
+  #readyCount(): number {
+    let count = 0;
+    for (let slot = 0; slot < this.table.capacity; slot++)
+      if (this.#id(slot) !== 0 && this.#state(slot) === toyState.ready) count++;
+    return count;
   }
 
   /** Lets the current task run until its step ends, or `untilNs`; returns when. */
@@ -181,13 +184,19 @@ export class ToyScheduler {
         cpu.current = -1;
         return;
       case "thread":
-        this.#newTask(step.comm, step.program, this.table.get(slot, this.table.record.process), nowNs);
+        this.#inherit(
+          slot,
+          this.#newTask(step.comm, step.program, this.table.get(slot, this.table.record.process), nowNs),
+          this.table.record.parent,
+        );
         return;
       case "fork":
-        this.#newTask(step.comm, step.program, 0, nowNs);
+        this.#fork(slot, this.#newTask(step.comm, step.program, 0, nowNs));
         return;
       case "reap":
         return;
+      // It has no disk.
+      case "write":
       case "exit":
         this.table.clear(slot);
         this.#executions[slot] = undefined;
@@ -213,8 +222,21 @@ export class ToyScheduler {
     });
     // Last: with its id the record counts.
     table.set(slot, record.id, id);
-    this.#executions[slot] = { program, remainingNs: 0, wakesNs: 0 };
+    this.#executions[slot] = { program, remainingNs: 0, wakesNs: 0, passedOver: 0 };
     return slot;
+  }
+
+  /** A new process, whose parent is that of the task in `slot`. */
+  #fork(slot: number, child: number): void {
+    const { parent, process } = this.table.record;
+    this.#inherit(slot, child);
+    this.table.set(child, parent, this.table.get(slot, process));
+  }
+
+  /** A new task has the priority of the one that starts it; a thread also its parent. */
+  #inherit(slot: number, child: number, ...more: readonly number[]): void {
+    for (const word of [this.table.record.priority, ...more])
+      this.table.set(child, word, this.table.get(slot, word));
   }
 
   #id(slot: number): number {
@@ -232,16 +254,4 @@ export class ToyScheduler {
   #isSystem(slot: number): boolean {
     return (this.table.get(slot, this.table.record.flags) & toyFlags.system) !== 0;
   }
-
-  #name(slot: number): string {
-    const words = Uint32Array.from({ length: 4 }, (_, i) =>
-      this.table.get(slot, this.table.record.name + 4 * i),
-    );
-    return Buffer.from(words.buffer).toString("latin1").replace(/\0.*$/s, "");
-  }
-}
-
-function stateName(code: number): ToyTask["state"] {
-  const found = Object.entries(toyState).find(([, value]) => value === code);
-  return (found?.[0] ?? "sleeping") as ToyTask["state"];
 }

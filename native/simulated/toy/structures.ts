@@ -26,10 +26,14 @@ export interface TaskRecord {
   readonly id: number;
   /** Id of the first task of its process. */
   readonly process: number;
+  /** Process of the task that started its process, or 0; it stays when that one is gone. */
+  readonly parent: number;
   readonly state: number;
   readonly flags: number;
   readonly hold: number;
   readonly cpu: number;
+  /** How often the scheduler passes the task over before it runs: 0 for most. Whoever is outside may set it, too. */
+  readonly priority: number;
   /** 64 bits: nanoseconds on a CPU; nanoseconds from the kernel's start to the task's. */
   readonly cpuTimeNs: number;
   readonly startTimeNs: number;
@@ -45,10 +49,12 @@ export const taskRecords = {
     bytes: 64,
     id: 0,
     process: 4,
+    parent: 60,
     state: 8,
     flags: 12,
     hold: 16,
     cpu: 20,
+    priority: 56,
     cpuTimeNs: 24,
     startTimeNs: 32,
     name: 40,
@@ -57,10 +63,12 @@ export const taskRecords = {
     bytes: 104,
     id: 8,
     process: 12,
+    parent: 88,
     state: 48,
     flags: 52,
     hold: 80,
     cpu: 56,
+    priority: 84,
     cpuTimeNs: 16,
     startTimeNs: 24,
     name: 64,

@@ -18,10 +18,11 @@ export async function runWith(parts: Partial<Composition>, ...args: string[]): P
     config: (file) => Promise.resolve(file).then(loadConfig),
     scheduler: missing,
     observe: missing,
+    recover: missing,
     doctor: missing,
     demoHost: missing,
     record: missing,
-    linuxLayout: missing,
+    layout: missing,
     policy: missing,
     ...parts,
   };

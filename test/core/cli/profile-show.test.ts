@@ -14,6 +14,7 @@ const web: DomainProfile = {
   os: "linux",
   version: "6.1.0-44-amd64",
   buildId: "00ff",
+  boot: "0xffffffffbb800000 0xffff888000100000 4000000",
   evidence: ["found by hand", "4-level"],
   capabilities: {
     hold: { can: true, how: "a trap" },

@@ -7,7 +7,17 @@ import { runWith, StoppableScheduler } from "./command-line.js";
 
 describe("command line", () => {
   it("shows help with examples for the program and for every command", async () => {
-    const commands = [["run"], ["status"], ["ps"], ["plugins"], ["doctor"], ["demo"], ["record"], ["replay"]];
+    const commands = [
+      ["run"],
+      ["status"],
+      ["explain"],
+      ["ps"],
+      ["plugins"],
+      ["doctor"],
+      ["demo"],
+      ["record"],
+      ["replay"],
+    ];
     for (const args of [[], ...commands]) {
       const { exitCode, stdout, stderr } = await runWith({}, ...args, "--help");
       assert.equal(exitCode, 0);

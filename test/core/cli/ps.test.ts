@@ -11,7 +11,9 @@ import { readInRepository } from "../../repository.js";
 import { FixedObserver, runWith } from "./command-line.js";
 
 function thread(tid: number, name: string, changes: Partial<ThreadReport> = {}): ThreadReport {
-  return { tid, name, state: "sleeping", cpu: 0, priority: 120, cpuTimeNs: 0.25e9, hold: "none", ...changes };
+  const known = { startTimeNs: 1e9, scheduling: "other", waitTimeNs: 5e6, uid: 0 } as const;
+  const always = { state: "sleeping", cpu: 0, priority: 120, cpuTimeNs: 0.25e9, hold: "none" } as const;
+  return { tid, name, ...always, ...known, ...changes };
 }
 
 const pv1: DomainReport = {
@@ -24,12 +26,28 @@ const pv1: DomainReport = {
   managed: true,
   races: 0,
   processes: [
-    processReport({ pid: 1, kernel: false, hidden: false }, [thread(1, "init")]),
-    processReport({ pid: 2, kernel: true, hidden: false }, [thread(2, "kthreadd", { cpuTimeNs: 0 })]),
-    processReport({ pid: 73, kernel: false, hidden: true }, [
-      thread(73, "burn-\u001b]0;x\u0007", { hold: "held", cpuTimeNs: 3723e9 }),
-      thread(74, "worker", { state: "running" }),
-    ]),
+    processReport(
+      {
+        pid: 1,
+        parentPid: undefined,
+        kernel: false,
+        hidden: false,
+        cgroup: "/init.scope",
+        argv0: "/sbin/init",
+      },
+      [thread(1, "init")],
+    ),
+    processReport(
+      { pid: 2, parentPid: undefined, kernel: true, hidden: false, cgroup: "/", argv0: undefined },
+      [thread(2, "kthreadd", { cpuTimeNs: 0 })],
+    ),
+    processReport(
+      { pid: 73, parentPid: 1, kernel: false, hidden: true, cgroup: undefined, argv0: undefined },
+      [
+        thread(73, "burn-\u001b]0;x\u0007", { hold: "held", cpuTimeNs: 3723e9 }),
+        thread(74, "worker", { state: "running" }),
+      ],
+    ),
   ],
 };
 const bsd: DomainReport = {

@@ -9,7 +9,18 @@ import { captured } from "../record/random-ticks.js";
 import { recordStart, TestFolder } from "../record/recorded-host.js";
 import { runWith } from "./command-line.js";
 
-const tick = { timeNs: 1, intervalNs: 1, tasks: [], domains: [], policies: {}, holds: [] };
+const tick = {
+  timeNs: 1,
+  intervalNs: 1,
+  tasks: [],
+  domains: [],
+  policies: {},
+  holds: [],
+  nices: [],
+  weights: [],
+  caps: [],
+  ioLimits: [],
+};
 
 function writing(ticks: number): RecordWriter {
   const writer = new RecordWriter(recordStart);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import type { Policy } from "../../../core/policy.js";
+import type { Policy, Wish } from "../../../core/policy.js";
 import type { LoadedPolicy } from "../../../core/record/replay.js";
 import { writeFailure } from "../../../core/record/failure-record.js";
 import { hostOf } from "../record/random-ticks.js";
@@ -108,6 +108,86 @@ describe("vmmsched replay", () => {
     assert.match(stdout, /The wishes differ in 3 ticks, first in tick 4\.\n$/);
   });
 
+  it("shows priorities beside holds, then and now", async () => {
+    /** Holds and changes priorities in other ticks. */
+    const nicely: Policy<{ readonly nice: number }, { tick: number }> = {
+      init: () => ({ tick: 0 }),
+      decide(host, { nice }, state) {
+        const tick = state.tick++;
+        const all = host.domains.flatMap(({ processes }) => processes);
+        return all
+          .filter(({ name }) => name === "burn")
+          .flatMap((target): Wish[] => [
+            ...(tick < 3 ? [{ kind: "priority", target, nice, reason: "slow" } as const] : []),
+            ...(tick === 2 ? [{ kind: "hold", target } as const] : []),
+          ]);
+      },
+    };
+    const recorded = new RecordedHost("test", nicely, { nice: 10 }, domains);
+    await recorded.scheduled.attach();
+    recorded.policy.reload("1.0.0", nicely, { nice: 10 });
+    const writer = recorded.policy.record();
+    await recorded.scheduled.run(4);
+    const path = folder.file("nice.vmmrec", bytesOf(writer));
+    const lines = async (...args: string[]) => {
+      const { stdout } = await replay(loaded(nicely), path, ...args);
+      return stdout
+        .split("\n")
+        .filter((line) => line.startsWith("  "))
+        .map((line) => line.replace(/\(\d+\)/, "(N)"));
+    };
+    assert.deepEqual(await lines(), [
+      "  = pv1 burn (N) nice: 10 then, 10 now: slow",
+      "  = pv1 burn (N) held: yes then, yes now; nice: 10 then, 10 now: slow",
+      "  = pv1 burn (N) held: no then, no now",
+    ]);
+    assert.deepEqual(
+      (await lines("--options", '{"nice":-5}'))[0],
+      "  - pv1 burn (N) nice: 10 then, -5 now: slow",
+    );
+    assert.deepEqual(
+      (await lines("--options", '{"nice":19}'))[0],
+      "  + pv1 burn (N) nice: 10 then, 19 now: slow",
+    );
+  });
+
+  it("shows weights and caps of domains, then and now", async () => {
+    const sharing: Policy<{ readonly weight: number; readonly capPercent?: number }, { tick: number }> = {
+      init: () => ({ tick: 0 }),
+      decide(host, { weight, capPercent = 50 }, state) {
+        if (++state.tick === 4) return [];
+        const reason = "its turn";
+        return host.domains.map((target): Wish => ({ kind: "share", target, weight, capPercent, reason }));
+      },
+    };
+    const recorded = new RecordedHost("test", sharing, { weight: 100 }, domains);
+    await recorded.scheduled.attach();
+    recorded.policy.reload("1.0.0", sharing, { weight: 100 });
+    const writer = recorded.policy.record();
+    await recorded.scheduled.run(5);
+    const path = folder.file("share.vmmrec", bytesOf(writer));
+    const lines = async (...args: string[]) => {
+      const { exitCode, stdout } = await replay(loaded(sharing), path, ...args);
+      return [
+        exitCode,
+        ...stdout.split("\n").filter((line) => line.startsWith("  ") && line.includes("pv1")),
+      ];
+    };
+    assert.deepEqual(await lines(), [
+      0,
+      "  = pv1 weight 100, cap 50 % then, weight 100, cap 50 % now: its turn",
+      "  = pv1 share: its own then, its own now",
+      "  = pv1 weight 100, cap 50 % then, weight 100, cap 50 % now: its turn",
+    ]);
+    const [code, first] = await lines("--options", '{"weight":99}');
+    assert.deepEqual(
+      [code, first],
+      [1, "  + pv1 weight 100, cap 50 % then, weight 99, cap 50 % now: its turn"],
+    );
+    const [, second] = await lines("--options", '{"weight":100,"capPercent":0}');
+    assert.equal(second, "  - pv1 weight 100, cap 50 % then, weight 100, no cap now: its turn");
+  });
+
   it("shows and compares a range only, though the policy sees what comes before it", async () => {
     const { exitCode, stdout } = await replay(
       loaded(between),
@@ -148,7 +228,8 @@ describe("vmmsched replay", () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     assert.equal(lines.length, 13);
     assert.ok(lines.every((line) => line.schema === 1));
-    const { processes, ...tick } = lines[4]!;
+    const { processes, domains: ofDomains, ...tick } = lines[4]!;
+    assert.deepEqual(ofDomains, []);
     assert.deepEqual(tick, {
       schema: 1,
       kind: "tick",
@@ -183,6 +264,10 @@ describe("vmmsched replay", () => {
       domains: [],
       policies: {},
       holds: [],
+      nices: [],
+      weights: [],
+      caps: [],
+      ioLimits: [],
     }).buffers;
     const start = { vmmsched: "1.2.3", intervalNs: recordStart.intervalNs, driver: "simulated" };
     const failure = {

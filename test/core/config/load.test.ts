@@ -23,6 +23,7 @@ describe("configuration", () => {
       driver: "xen",
       qemu: { directory: "/run/vmmsched-qemu", machines: [] },
       intervalMs: 100,
+      jitterPercent: 0,
       pause: "late",
       pauseBudgetMs: 5,
       maxTasks: 16_384,
@@ -37,6 +38,13 @@ describe("configuration", () => {
       stateDirectory: "/var/lib/vmmsched",
       policyDeadlineMs: 20,
       policyMemoryMb: 64,
+      guard: {
+        maxHoldMs: 600_000,
+        runSlotMs: 100,
+        influencePercent: 100,
+        influenceWindowMs: 600_000,
+        checkClaims: true,
+      },
     };
     assert.deepEqual(loadConfig(undefined).values, defaults);
     assert.deepEqual(load("# nothing\n").values, defaults);
@@ -90,6 +98,17 @@ describe("configuration", () => {
     ["a key unlike any other", "colour: 5", /unknown key "colour"\n/],
     ["a wrong word", "pause: laet", /found "laet"; did you mean "late"\?\n {4}allowed: late, early/],
     ["a number out of range", "intervalMs: 9", /found 9\n {4}allowed: a whole number, 10 to 10000/],
+    ["too much jitter", "jitterPercent: 51", /found 51\n {4}allowed: a number, 0 to 50/],
+    [
+      "a slowest interval below the usual one",
+      "intervalMs: 200\nslowestIntervalMs: 100",
+      /2:1 \/slowestIntervalMs\n {4}found 100\n {4}allowed: 200, which is intervalMs, or more/,
+    ],
+    [
+      "a slowest interval below the default one",
+      "slowestIntervalMs: 50",
+      /1:1 \/slowestIntervalMs\n {4}found 50\n {4}allowed: 100, which is intervalMs, or more/,
+    ],
     ["a wrong type", "intervalMs: soon", /found "soon"\n {4}allowed: a whole number, 10 to 10000/],
     ["a missing key", "policies: [{}]", /1:12 \/policies\/0\n {4}missing key "name"/],
     [

@@ -11,6 +11,7 @@ const unasked: CycleThreadCalls = {
   useProfiles: () => Promise.resolve({}),
   managedDomains: () => ({}),
   status: () => undefined,
+  explain: () => undefined,
   capture: () => undefined,
   log: () => undefined,
 };

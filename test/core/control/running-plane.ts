@@ -28,6 +28,7 @@ export class RunningPlane implements AsyncDisposable {
       useProfiles: (profiles: readonly ProfileToUse[]) => this.#profiles.use(profiles),
       managedDomains: () => ({}),
       status: () => undefined,
+      explain: () => undefined,
       capture: () => undefined,
       log: () => undefined,
     };

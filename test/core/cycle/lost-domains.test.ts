@@ -17,13 +17,14 @@ const toyDomain: DomainSpec = {
 
 /** A scheduler that holds the crew of a toy, and what its kernel cannot do any more. */
 async function holdingHost(pause: "late" | "early") {
-  const broken = { scan: false, plan: false };
+  const broken = { scan: false, plan: false, replaced: false };
   const profile = toyProfile("1.0.0", async (...given) => {
     const kernel = await toy.attach(...given);
     if (kernel === undefined) return undefined;
     const scan = kernel.scan.bind(kernel);
     const plan = kernel.plan.bind(kernel);
     kernel.scan = (into) => {
+      if (broken.replaced) throw new VmmschedError("ERR_GUEST_REPLACED", "another boot");
       if (broken.scan) throw new VmmschedError("ERR_GUEST_CORRUPT", "a list without end");
       scan(into);
     };
@@ -78,6 +79,17 @@ describe("a domain whose task lists cannot be read any more", () => {
     broken.scan = true;
     await scheduled.run(intervalsOf(6e9));
     assert.deepEqual(holdWords(scheduled), []);
+  });
+
+  it("is given up at once when another kernel has taken its place, and nothing is written", async () => {
+    const { scheduled, broken } = await holdingHost("late");
+    broken.replaced = true;
+    await scheduled.run(2);
+    const unmanaged = scheduled.events("domain-unmanaged").at(-1);
+    assert.match(String(unmanaged?.reason), /ERR_GUEST_REPLACED|another boot/);
+    assert.equal(holdWords(scheduled).length, 3, "what the kernel before has left stays as it was");
+    assert.equal(scheduled.events("release").length + scheduled.events("tasks-left-held").length, 0);
+    assert.deepEqual(scheduled.complaints(), []);
   });
 
   it("is told of with its pids when they cannot be let go", async () => {

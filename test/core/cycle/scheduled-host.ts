@@ -1,19 +1,24 @@
 import "reflect-metadata";
 import { setImmediate } from "node:timers/promises";
 import linux from "../../../guest-profiles/linux/index.js";
+import windows from "../../../guest-profiles/windows/index.js";
 import {
   LinuxMachine,
   SimulatedHost,
   SimulatedHypervisor,
   ToyMachine,
+  WindowsMachine,
   type DomainSpec,
 } from "../../../native/simulated/index.js";
 import type { Clock } from "../../../core/clock.js";
 import { Cycle } from "../../../core/cycle/cycle.js";
+import { CycleJournal } from "../../../core/cycle/cycle-journal.js";
 import type { CycleOptions } from "../../../core/cycle/cycle-options.js";
 import { DomainRegistry } from "../../../core/cycle/domain-registry.js";
 import { EditLog } from "../../../core/cycle/edit-log.js";
 import { SchedulerLoop } from "../../../core/cycle/scheduler-loop.js";
+import type { GuardOptions } from "../../../core/guard/guard-options.js";
+import type { JournalFile } from "../../../core/journal/journal-file.js";
 import type { Log, LogFields } from "../../../core/log.js";
 import { InProcessPolicies } from "../../../core/policies/in-process-policies.js";
 import type { Policies } from "../../../core/policies/policies.js";
@@ -21,6 +26,7 @@ import { Random } from "../../../core/testing/random.js";
 import { HostColumns } from "../../../core/snapshot/host-columns.js";
 import type { ConfiguredProfile } from "../../../core/plugins/configure.js";
 import type { HostSnapshot, Wish } from "../../../core/policy.js";
+import { shippedLayouts } from "../../guest-profiles/windows/shipped.js";
 
 export const intervalNs = 50e6;
 
@@ -33,8 +39,21 @@ export const linuxProfile: ConfiguredProfile = {
   layouts: new Map(),
 };
 
+export const windowsProfile: ConfiguredProfile = {
+  name: "windows",
+  version: "1.0.0",
+  hash: "windows",
+  profile: windows,
+  options: {},
+  layouts: shippedLayouts,
+};
+
 export interface ScheduledHostOptions {
   readonly domains: readonly DomainSpec[];
+  /** One that another scheduler has left behind, in place of a new one with `domains`. */
+  readonly host?: SimulatedHost;
+  /** Its driver; default: a new one. */
+  readonly hypervisor?: SimulatedHypervisor;
   readonly seed?: number;
   readonly lockProbability?: number;
   readonly pause?: CycleOptions["pause"];
@@ -44,6 +63,17 @@ export interface ScheduledHostOptions {
   /** Below 0: one edit a domain in each tick, as when every edit takes longer than the budget. */
   readonly pauseBudgetNs?: number;
   readonly maxTasks?: number;
+  readonly dryRun?: boolean;
+  readonly guard?: GuardOptions;
+  readonly pcpuCount?: number;
+  readonly jitterPercent?: number;
+  readonly slowestIntervalNs?: number;
+  /** Default: what is logged is kept in `logged`. */
+  readonly log?: Log;
+  /** Opens the journal. Default: there is none. */
+  readonly journal?: (log: Log) => JournalFile;
+  /** Default: a new host gets a second to start in. */
+  readonly headStartNs?: number;
   /** Who is asked, instead of `decide`. */
   readonly policies?: (columns: HostColumns) => Policies;
 }
@@ -55,30 +85,39 @@ export class ScheduledHost {
   readonly cycle: Cycle;
   readonly registry: DomainRegistry;
   readonly loop: SchedulerLoop;
+  readonly journal: JournalFile | undefined;
+  readonly clock: Clock;
   readonly logged: LogFields[] = [];
   /** What the policy wishes, tick by tick. */
   decide: (host: HostSnapshot) => Iterable<Wish> = () => [];
 
   constructor(options: ScheduledHostOptions) {
     const { domains, seed = 1, lockProbability = 0.05, pause = "late" } = options;
-    this.host = new SimulatedHost({ domains, seed, lockProbability, pcpuCount: 8 });
-    this.hypervisor = new SimulatedHypervisor(this.host);
+    const { pcpuCount = 8 } = options;
+    this.host = options.host ?? new SimulatedHost({ domains, seed, lockProbability, pcpuCount });
+    this.hypervisor = options.hypervisor ?? new SimulatedHypervisor(this.host);
     const cycleOptions: CycleOptions = {
       intervalNs,
       pause,
       pauseBudgetNs: options.pauseBudgetNs ?? 5e6,
       maxTasks: options.maxTasks ?? 2048,
+      dryRun: options.dryRun ?? false,
+      ...(options.guard === undefined ? {} : { guard: options.guard }),
+      jitterPercent: options.jitterPercent ?? 0,
+      slowestIntervalNs: options.slowestIntervalNs ?? intervalNs,
       domains: { include: ["*"], exclude: options.exclude ?? [] },
     };
     const write = (fields: LogFields) => void this.logged.push(fields);
-    const log: Log = { trace: write, debug: write, info: write, warn: write, error: write };
-    const clock: Clock = {
+    const log: Log = options.log ?? { trace: write, debug: write, info: write, warn: write, error: write };
+    this.clock = {
       nowNs: () => this.host.nowNs,
+      wallTime: () => ({ wallTimeMs: this.host.nowNs / 1e6, utcOffsetMinutes: 0 }),
       sleep: async (ns) => {
         this.host.advance(ns);
         await setImmediate();
       },
     };
+    const { clock } = this;
     const profiles = options.profiles ?? [linuxProfile];
     const policies = [
       { name: "test", policy: { decide: (host: HostSnapshot) => this.decide(host) }, options: {} },
@@ -87,7 +126,9 @@ export class ScheduledHost {
     const editLog = new EditLog(log, cycleOptions);
     const shared = HostColumns.allocate(cycleOptions.maxTasks);
     const asked = options.policies?.(shared) ?? new InProcessPolicies(policies, shared, log);
-    this.cycle = new Cycle(this.registry, shared, asked, editLog, clock, cycleOptions, log);
+    this.journal = options.journal?.(log);
+    const journal = new CycleJournal(this.journal, shared.tasks, log);
+    this.cycle = new Cycle(this.registry, shared, asked, editLog, clock, cycleOptions, log, journal);
     this.loop = new SchedulerLoop(
       this.cycle,
       this.registry,
@@ -97,7 +138,7 @@ export class ScheduledHost {
       clock,
       log,
     );
-    this.host.advance(1e9);
+    this.host.advance(options.headStartNs ?? 1e9);
   }
 
   /** Ticks until every domain has been looked at. */
@@ -128,6 +169,12 @@ export class ScheduledHost {
       const leaders = toy.filter((task) => task.name === comm).map((task) => task.process);
       return toy.reduce((sum, task) => sum + (leaders.includes(task.process) ? task.cpuTimeNs : 0), 0);
     }
+    const { machine } = this.host.domains.find(({ name }) => name === domain) ?? {};
+    if (machine instanceof WindowsMachine)
+      return machine
+        .processes()
+        .filter(({ name }) => name === comm)
+        .reduce((sum, { cpuTimeNs }) => sum + cpuTimeNs, 0);
     const guest = this.host.guest(domain);
     const entries = guest.processes();
     const leaders = entries.filter((entry) => entry.comm === comm).map((entry) => entry.tgid);
@@ -145,7 +192,7 @@ export class ScheduledHost {
 
   complaints(): readonly string[] {
     return this.host.domains.flatMap(({ name, machine }) =>
-      machine instanceof LinuxMachine || machine instanceof ToyMachine
+      machine instanceof LinuxMachine || machine instanceof ToyMachine || machine instanceof WindowsMachine
         ? machine.console.complaints.map((text) => `${name}: ${text}`)
         : [],
     );

@@ -26,7 +26,7 @@ async function load(directories: readonly string[]): Promise<readonly string[]> 
 describe("plugins", () => {
   it("that come with vmmsched are valid", async () => {
     const names = await load([inRepository("dist/plugins"), inRepository("dist/guest-profiles")]);
-    assert.deepEqual(names, ["idle-only", "linux"]);
+    assert.deepEqual(names, ["idle-only", "priority-tiers", "time-quota", "linux", "windows"]);
   });
 
   it("are the subfolders with a plugin.json, in order of their names", async () => {

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { isVmmschedError, messageOf } from "../../../core/errors.js";
 import { Questioner } from "../../../core/policies/answer.js";
+import { noNice } from "../../../core/nice.js";
 import { WishColumns } from "../../../core/policies/wish-columns.js";
-import type { HostSnapshot, Policy, ProcessSnapshot, TaskSnapshot, Wish } from "../../../core/policy.js";
+import type {
+  DomainSnapshot,
+  HostSnapshot,
+  Policy,
+  ProcessSnapshot,
+  TaskSnapshot,
+  Wish,
+} from "../../../core/policy.js";
+import type { DomainShare } from "../../../core/hypervisor.js";
 import { HostColumns } from "../../../core/snapshot/host-columns.js";
 import { HostTicks } from "./host-ticks.js";
 
@@ -11,7 +20,11 @@ const tasks = 10;
 function ask(questioner: Questioner, decide: (host: HostSnapshot) => unknown): string {
   const answer = WishColumns.allocate(tasks);
   questioner.ask({ decide } as Policy, {}, undefined, answer);
-  return Array.from({ length: tasks }, (_, row) => (answer.isWished(row) ? "H" : ".")).join("");
+  return Array.from({ length: tasks }, (_, row) => {
+    const nice = answer.nice(row);
+    const priority = nice === noNice ? "" : `${String(nice)}${answer.niceReason(row) < 0 ? "" : "!"}`;
+    return (answer.isHoldWished(row) ? "H" : priority === "" ? "." : "") + priority;
+  }).join("");
 }
 
 function questionerOfHost(): Questioner {
@@ -22,6 +35,13 @@ function questionerOfHost(): Questioner {
 
 const processOf = (seen: HostSnapshot, i: number): ProcessSnapshot => seen.domains[0]!.processes[i]!;
 const hold = (target: unknown, more: object = {}) => ({ kind: "hold", target, ...more });
+const nice = (target: unknown, value: unknown, more: object = {}) => ({
+  kind: "priority",
+  target,
+  nice: value,
+  ...more,
+});
+const share = (seen: HostSnapshot, more: object) => ({ kind: "share", target: seen.domains[0], ...more });
 const holdAll = (seen: HostSnapshot): Wish[] =>
   seen.domains.flatMap((each) => each.processes).map((target) => ({ kind: "hold", target }));
 
@@ -35,6 +55,18 @@ const sound: Readonly<Record<string, readonly [(seen: HostSnapshot) => unknown, 
   "the same twice": [
     (seen) => [hold(processOf(seen, 1)), hold(processOf(seen, 1), { reason: "again" })],
     ".H........",
+  ],
+  "priorities of a process and a thread, from end to end of the scale": [
+    (seen) => [nice(processOf(seen, 1), -20), nice(processOf(seen, 3).threads[0], 19, { reason: "slow" })],
+    ".-20.19!......",
+  ],
+  "a hold and a priority of one task": [
+    (seen) => [nice(processOf(seen, 1), 0), hold(processOf(seen, 1))],
+    ".H0........",
+  ],
+  "several priorities of one task: the greatest nice value": [
+    (seen) => [nice(processOf(seen, 1), 3), nice(processOf(seen, 1), 7), nice(processOf(seen, 1), 5)],
+    ".7........",
   ],
   "a set": [(seen) => new Set(holdAll(seen)), "HHHHHHHHHH"],
   "a generator": [
@@ -75,6 +107,32 @@ ask(foreign, (seen) => {
   return [];
 });
 
+/** Answers about the domain, with the share that they come to. */
+const soundShares: Readonly<Record<string, readonly [(seen: HostSnapshot) => unknown, DomainShare]>> = {
+  "no wish of a share": [() => [], {}],
+  "a weight": [(seen) => [share(seen, { weight: 512 })], { weight: 512 }],
+  "a cap": [(seen) => [share(seen, { capPercent: 50 })], { capPercent: 50 }],
+  "an I/O limit": [(seen) => [share(seen, { ioBytesPerSecond: 1e6 })], { ioBytesPerSecond: 1e6 }],
+  "all, from end to end of their scales": [
+    (seen) => [share(seen, { weight: 65_535, capPercent: 65_535, ioBytesPerSecond: 1e15 })],
+    { weight: 65_535, capPercent: 65_535, ioBytesPerSecond: 1e15 },
+  ],
+  "the smallest of each": [
+    (seen) => [share(seen, { weight: 1, capPercent: 0, ioBytesPerSecond: 65_536, reason: "x" })],
+    { weight: 1, capPercent: 0, ioBytesPerSecond: 65_536 },
+  ],
+  "several shares of one domain: the smallest of each, of which 0 is the greatest but for the weight": [
+    (seen) => [
+      share(seen, { weight: 300, capPercent: 80, ioBytesPerSecond: 0 }),
+      share(seen, { weight: 200, capPercent: 90, ioBytesPerSecond: 3e6 }),
+      share(seen, { weight: 400, capPercent: 0, ioBytesPerSecond: 2e6 }),
+    ],
+    { weight: 200, capPercent: 80, ioBytesPerSecond: 2e6 },
+  ],
+  "no I/O limit": [(seen) => [share(seen, { ioBytesPerSecond: 0 })], { ioBytesPerSecond: 0 }],
+  "a share beside holds": [(seen) => [...holdAll(seen), share(seen, { weight: 7 })], { weight: 7 }],
+};
+
 /** Answers that are none. */
 const garbage: Readonly<Record<string, readonly [(seen: HostSnapshot) => unknown, RegExp]>> = {
   undefined: [() => undefined, /decide returned undefined, not a list/],
@@ -87,8 +145,69 @@ const garbage: Readonly<Record<string, readonly [(seen: HostSnapshot) => unknown
   "no kind": [(seen) => [{ target: processOf(seen, 0) }], /has the kind undefined/],
   "an unknown kind": [
     (seen) => [{ kind: "kill", target: processOf(seen, 0) }],
-    /has the kind "kill"; there is "hold"/,
+    /has the kind "kill"; there are "hold", "priority" and "share"/,
   ],
+  "a priority without a nice value": [
+    (seen) => [nice(processOf(seen, 0), undefined)],
+    /has the nice value undefined; expected an integer from -20 to 19/,
+  ],
+  "a nice value that is greater than any": [
+    (seen) => [nice(processOf(seen, 0), 20)],
+    /has the nice value 20;/,
+  ],
+  "a nice value that is less than any": [
+    (seen) => [nice(processOf(seen, 0), -21)],
+    /has the nice value -21;/,
+  ],
+  "a nice value that is no integer": [(seen) => [nice(processOf(seen, 0), 0.5)], /has the nice value 0.5;/],
+  "a nice value that is no number": [
+    (seen) => [nice(processOf(seen, 0), "10")],
+    /has the nice value a value of type string;/,
+  ],
+  "a priority of a row": [() => [nice({ row: 1 }, 5)], /target that is no process or thread/],
+  ...Object.fromEntries(
+    [0, -1, 65_536, 1.5, Number.NaN, "256", null].map((weight) => [
+      `the weight ${JSON.stringify(weight)} (${typeof weight})`,
+      [
+        (seen: HostSnapshot) => [share(seen, { weight })],
+        /has the weight .+; expected an integer from 1 to 65535/,
+      ] as const,
+    ]),
+  ),
+  ...Object.fromEntries(
+    [-1, 65_536, 33.3, "50"].map((capPercent) => [
+      `the cap ${JSON.stringify(capPercent)} (${typeof capPercent})`,
+      [
+        (seen: HostSnapshot) => [share(seen, { weight: 5, capPercent })],
+        /has the cap .+; expected an integer from 0 \(none\) to 65535/,
+      ] as const,
+    ]),
+  ),
+  ...Object.fromEntries(
+    [-1, 1, 65_535, 100_000.5, 2e15, Number.NaN, "1000000"].map((ioBytesPerSecond) => [
+      `the I/O limit ${JSON.stringify(ioBytesPerSecond)} (${typeof ioBytesPerSecond})`,
+      [
+        (seen: HostSnapshot) => [share(seen, { weight: 5, ioBytesPerSecond })],
+        /has the I\/O limit .+; expected 0 \(none\) or an integer from 65536/,
+      ] as const,
+    ]),
+  ),
+  "a share of nothing": [(seen) => [share(seen, {})], /no weight, no capPercent and no ioBytesPerSecond/],
+  "a share of a process": [
+    (seen) => [{ kind: "share", target: processOf(seen, 0), weight: 5 }],
+    /target that is no domain of this snapshot/,
+  ],
+  "a share of a copy": [
+    (seen) => [{ kind: "share", target: { ...seen.domains[0] }, weight: 5 }],
+    /target that is no domain of this snapshot/,
+  ],
+  "a share of what looks like a domain": [
+    (seen) => [
+      { kind: "share", target: Object.setPrototypeOf({}, seen.domains[0] ?? null) as unknown, weight: 5 },
+    ],
+    /target that is no domain of this snapshot|private member/,
+  ],
+  "a share of nobody": [() => [{ kind: "share", weight: 5 }], /target that is no domain of this snapshot/],
   "a kind that cannot be written": [
     (seen) => [{ kind: 1n, target: processOf(seen, 0) }],
     /has the kind a value of type bigint/,
@@ -146,6 +265,24 @@ describe("Questioner", () => {
       const questioner = questionerOfHost();
       assert.equal(ask(questioner, decide), expected);
     });
+
+  for (const [name, [decide, expected]] of Object.entries(soundShares))
+    it(`takes ${name}`, () => {
+      const answer = WishColumns.allocate(tasks);
+      questionerOfHost().ask({ decide } as Policy, {}, undefined, answer);
+      assert.deepEqual(answer.share(0), expected);
+      assert.deepEqual(answer.share(1), {});
+    });
+
+  it("a domain that is gone is no target", () => {
+    const columns = HostColumns.private(tasks);
+    new HostTicks(columns, tasks).next();
+    const questioner = new Questioner(columns);
+    let last: DomainSnapshot | undefined;
+    ask(questioner, (seen) => ((last = seen.domains[0]), []));
+    columns.setCounts(0, 0, 1, 1);
+    assert.throws(() => ask(questioner, () => [{ kind: "share", target: last, weight: 5 }]), /is no domain/);
+  });
 
   for (const [name, [decide, said]] of Object.entries(garbage))
     it(`refuses ${name}, and asks on`, () => {

@@ -42,4 +42,6 @@ export const domain = {
   info: { id: 1, uuid: "u-1", name: "guest", paused: false, vcpuCount: 1, cpuTimeNs: 0 },
   managed: true,
   cpuTimeDeltaNs: 0,
+  pausedNs: 0,
+  hasSay: true,
 };

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { PolicyChannel } from "../../../core/policies/channel.js";
 import { Wishes } from "../../../core/policies/policies.js";
+import { noNice } from "../../../core/nice.js";
 import { WorkerPolicies } from "../../../core/policies/worker-policies.js";
+import type { DomainShare } from "../../../core/hypervisor.js";
+import { shareMembers } from "../../../core/share.js";
 import { HostColumns } from "../../../core/snapshot/host-columns.js";
 import { domain, writeTask } from "./host-ticks.js";
 
@@ -28,11 +31,44 @@ class AskedPolicies {
     );
   }
 
+  /** The same for priorities: nice values, with their reasons. */
+  decideNices(): readonly string[] {
+    this.policies.decide(this.#wishes);
+    return Array.from({ length: this.columns.taskCount }, (_, row) => {
+      const nice = this.#wishes.nices[row]!;
+      return nice === noNice ? "" : `${String(nice)} ${this.#wishes.niceReasons[row]!}`;
+    });
+  }
+
+  /** The same for the share of the only domain: what is wished, with the reasons. */
+  decideShare(): string {
+    this.policies.decide(this.#wishes);
+    const share = this.#wishes.share(0);
+    return shareMembers
+      .filter((member) => share[member] !== undefined)
+      .map((member) => `${member} ${share[member]} ${this.#wishes.shareReasons[member][0]!}`)
+      .join(", ");
+  }
+
+  answerShare(channel: PolicyChannel, share: DomainShare, reason?: string): this {
+    channel.wishes.clear(this.columns.taskCount);
+    channel.wishes.wishShare(0, share, reason);
+    channel.answer(this.columns.generation, false);
+    return this;
+  }
+
   /** What the thread of a policy does with the present snapshot. */
   answer(channel: PolicyChannel, rows: Readonly<Record<number, string>>, failed = false): this {
     channel.wishes.clear(this.columns.taskCount);
     for (const [row, reason] of Object.entries(rows))
       channel.wishes.wishHold(Number(row), reason || undefined);
+    channel.answer(this.columns.generation, failed);
+    return this;
+  }
+
+  answerNices(channel: PolicyChannel, rows: Readonly<Record<number, number>>, failed = false): this {
+    channel.wishes.clear(this.columns.taskCount);
+    for (const [row, nice] of Object.entries(rows)) channel.wishes.wishNice(Number(row), nice, undefined);
     channel.answer(this.columns.generation, failed);
     return this;
   }
@@ -112,6 +148,49 @@ describe("WorkerPolicies", () => {
     const [one, two] = [channel(), channel()];
     const asked = new AskedPolicies().use(one, two).scan(1);
     assert.deepEqual(asked.answer(one, { 0: "a" }).answer(two, { 0: "b" }).decide(), ["p1: b"]);
+  });
+
+  it("of several priorities of one task the greatest nice value counts, with its reason", () => {
+    const [one, two] = [channel(), channel()];
+    const asked = new AskedPolicies().use(one, two).scan(1, 2, 3);
+    asked.answerNices(one, { 0: 5, 1: -20 }).answerNices(two, { 0: 4, 2: 19 });
+    assert.deepEqual(asked.decideNices(), ["5 p0", "-20 p0", "19 p1"]);
+  });
+
+  it("priorities of a policy that is late stay as they were; of one that has failed none is left", () => {
+    const one = channel();
+    const asked = new AskedPolicies().use(one).scan(1, 2, 3);
+    asked.answerNices(one, { 0: -20, 2: 19 }).decideNices();
+    assert.deepEqual(asked.scan(3, 9, 1).decideNices(), [`19 ${late}`, "", `-20 ${late}`]);
+    assert.deepEqual(asked.decide(), ["", "", ""]);
+    asked.scan(1, 2, 3).answerNices(one, { 0: 3 }, true);
+    assert.deepEqual(asked.decideNices(), ["", "", ""]);
+    assert.deepEqual(asked.scan(1, 2, 3).decideNices(), ["", "", ""]);
+  });
+
+  it("of several shares of one domain the smallest weight, cap and I/O limit count, with their reasons", () => {
+    const [one, two] = [channel(), channel()];
+    const asked = new AskedPolicies().use(one, two).scan(1);
+    asked.answerShare(one, { weight: 100, capPercent: 0, ioBytesPerSecond: 1e6 }, "slow");
+    asked.answerShare(two, { weight: 200, capPercent: 50, ioBytesPerSecond: 2e6 });
+    assert.equal(
+      asked.decideShare(),
+      "weight 100 p0: slow, capPercent 50 p1, ioBytesPerSecond 1000000 p0: slow",
+    );
+    asked.scan(1).answerShare(one, { capPercent: 0, ioBytesPerSecond: 0 }).answerShare(two, { weight: 200 });
+    assert.equal(asked.decideShare(), "weight 200 p1, capPercent 0 p0, ioBytesPerSecond 0 p0");
+  });
+
+  it("the share that a policy wished stays while it is late, of the same domain; failed, it wishes none", () => {
+    const one = channel();
+    const asked = new AskedPolicies().use(one).scan(1);
+    asked.answerShare(one, { weight: 100, ioBytesPerSecond: 1e6 }).decideShare();
+    assert.equal(asked.scan(1).decideShare(), `weight 100 ${late}, ioBytesPerSecond 1000000 ${late}`);
+    asked.scan(1).columns.domains.id[0] = 77;
+    assert.equal(asked.decideShare(), "");
+    asked.scan(1).answer(one, {}, true);
+    assert.equal(asked.decideShare(), "");
+    assert.equal(asked.scan(1).decideShare(), "");
   });
 
   it("a new thread of a policy that is late at first goes on with what the old one wished; removed, it wishes nothing", () => {

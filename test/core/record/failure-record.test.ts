@@ -16,6 +16,10 @@ const host = hostOf({
   domains: [1],
   policies: {},
   holds: [],
+  nices: [],
+  weights: [],
+  caps: [],
+  ioLimits: [],
 }).buffers;
 
 const failed: FailedPolicy = {

@@ -22,9 +22,9 @@ export async function read(record: Uint8Array) {
       else {
         const answers = [...item.answers].map(([name, { wishes }]) => [
           name,
-          wishes && texts(wishes, item.host.taskCount),
+          wishes && texts(wishes, item.host.taskCount, item.host.domainCount),
         ]);
-        ticks.push(picture(item.host, [...item.holds], answers));
+        ticks.push(picture(item.host, item, answers));
       }
     }
     found.notices.push(...reader.notices);
@@ -37,8 +37,13 @@ export async function read(record: Uint8Array) {
 }
 
 /** Everything in a tick, as text. */
-export function picture(host: HostColumns, holds: readonly number[], answers: unknown): string {
+export function picture(
+  host: HostColumns,
+  inForce: Readonly<Record<"holds" | "nices" | "weights" | "caps" | "ioLimits", ArrayLike<number>>>,
+  answers: unknown,
+): string {
   const { timeNs, intervalNs, domainCount, taskCount } = host;
+  const { wallTimeMs, utcOffsetMinutes, cpuCount } = host;
   const tasks = taskColumns.map((column) => [
     column.name,
     Buffer.from(columnBytes(column, host.tasks, taskCount)).toString("hex"),
@@ -47,5 +52,11 @@ export function picture(host: HostColumns, holds: readonly number[], answers: un
     column.name,
     Buffer.from(columnBytes(column, host.domains, domainCount)).toString("hex"),
   ]);
-  return JSON.stringify({ timeNs, intervalNs, domainCount, taskCount, tasks, domains, holds, answers });
+  const [holds, nices] = [inForce.holds, inForce.nices].map((each) => Array.from(each).slice(0, taskCount));
+  const [weights, caps, ioLimits] = [inForce.weights, inForce.caps, inForce.ioLimits].map((each) =>
+    Array.from(each).slice(0, domainCount),
+  );
+  const facts = { wallTimeMs, utcOffsetMinutes, cpuCount };
+  const counts = { timeNs, intervalNs, domainCount, taskCount, ...facts };
+  return JSON.stringify({ ...counts, tasks, domains, holds, nices, weights, caps, ioLimits, answers });
 }

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Questioner } from "../../../core/policies/answer.js";
 import type { Policies, Wishes } from "../../../core/policies/policies.js";
+import { shareMembers } from "../../../core/share.js";
+import { noNice } from "../../../core/nice.js";
 import type { WishColumns } from "../../../core/policies/wish-columns.js";
 import { readManifest } from "../../../core/plugins/manifest.js";
 import type { Policy } from "../../../core/policy.js";
@@ -14,6 +16,7 @@ import type { LoadedPolicy } from "../../../core/record/replay.js";
 import type { HostColumns } from "../../../core/snapshot/host-columns.js";
 import type { DomainSpec } from "../../../native/simulated/index.js";
 import idleOnly from "../../../plugins/idle-only/index.js";
+import { defaults } from "../../plugins/idle-only/sketches.js";
 import { inRepository } from "../../repository.js";
 import { ScheduledHost } from "../cycle/scheduled-host.js";
 
@@ -45,7 +48,7 @@ export class TestFolder implements Disposable {
 /** One policy, asked in this thread as a policy's own thread would ask it, with a recording that can begin at any tick. */
 export class RecordedPolicy implements Policies {
   writer: RecordWriter | undefined;
-  /** What was wished in each recorded tick, as `row:reason`. */
+  /** What was wished in each recorded tick, as {@link texts} has it. */
   readonly wished: string[][] = [];
   readonly #wishes = privateWishes(capacity);
   readonly #questioner: Questioner;
@@ -66,7 +69,7 @@ export class RecordedPolicy implements Policies {
   decide(wishes: Wishes): void {
     wishes.clear(this.columns.taskCount);
     this.#questioner.ask(this.policy, this.options, this.#state, this.#wishes);
-    wishes.add(this.name, this.#wishes, this.columns.taskCount);
+    wishes.add(this.name, this.#wishes, this.columns.taskCount, this.columns.domainCount);
     const { name: policy } = this;
     const answer = { policy, incarnation: this.#incarnation, wishes: this.#wishes };
     if (this.writer === undefined) return;
@@ -75,7 +78,7 @@ export class RecordedPolicy implements Policies {
       this.#tellStart(this.#late.version, captureState(this.#state), this.columns.generation);
       this.#late = undefined;
     }
-    this.wished.push(texts(this.#wishes, this.columns.taskCount));
+    this.wished.push(texts(this.#wishes, this.columns.taskCount, this.columns.domainCount));
   }
 
   /** Begins a recording with the next tick. */
@@ -102,11 +105,22 @@ export class RecordedPolicy implements Policies {
   }
 }
 
-export function texts(wishes: WishColumns, rows: number): string[] {
+/** What is wished, as `row:reason` and `row nice 10:reason`, and of domains `domain row weight 512:reason` and so on. */
+export function texts(wishes: WishColumns, rows: number, domains: number): string[] {
   const found: string[] = [];
+  for (let row = 0; row < domains; row++) {
+    const text = (number: number) => (number < 0 ? "" : wishes.reason(number));
+    const share = wishes.share(row);
+    for (const member of shareMembers) {
+      if (share[member] === undefined) continue;
+      found.push(`domain ${row} ${member} ${share[member]}:${text(wishes.shareReason(row, member))}`);
+    }
+  }
   for (let row = 0; row < rows; row++) {
-    const reason = wishes.reasonNumber(row);
-    if (wishes.isWished(row)) found.push(`${String(row)}:${reason < 0 ? "" : wishes.reason(reason)}`);
+    const text = (number: number) => (number < 0 ? "" : wishes.reason(number));
+    const nice = wishes.nice(row);
+    if (wishes.isHoldWished(row)) found.push(`${String(row)}:${text(wishes.holdReason(row))}`);
+    if (nice !== noNice) found.push(`${String(row)} nice ${String(nice)}:${text(wishes.niceReason(row))}`);
   }
   return found;
 }
@@ -123,12 +137,7 @@ export function loaded(policy: Policy, version = "1.0.0", name = "test"): Loaded
 
 export const idleOnlyOptions = {
   background: [{ domain: "batch*", process: "burn*" }],
-  ignore: [],
-  processCpuPercent: 5,
-  domainCpuPercent: 10,
-  domainBusyTicks: 3,
-  busyTicks: 1,
-  idleTicks: 1,
+  ...defaults,
 };
 
 export function loadedIdleOnly(): LoadedPolicy {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Policy } from "../../../core/policy.js";
+import type { Policy, Wish } from "../../../core/policy.js";
 import { RecordReader } from "../../../core/record/record-reader.js";
 import { Replay, type LoadedPolicy, type ReplayedTick } from "../../../core/record/replay.js";
 import idleOnly from "../../../plugins/idle-only/index.js";
@@ -30,7 +30,9 @@ async function recordedWishes(record: Buffer, policy: string): Promise<string[][
   const wished: string[][] = [];
   for await (const item of reader.items()) {
     const wishes = item.kind === "tick" ? item.answers.get(policy)?.wishes : undefined;
-    if (item.kind === "tick") wished.push(wishes === undefined ? [] : texts(wishes, item.host.taskCount));
+    if (item.kind !== "tick") continue;
+    const { taskCount, domainCount } = item.host;
+    wished.push(wishes === undefined ? [] : texts(wishes, taskCount, domainCount));
   }
   return wished;
 }
@@ -47,18 +49,28 @@ async function recordedCounts(record: Buffer) {
   return { domainCounts, tasks };
 }
 
-/** Its decisions show any state that is not as it was: it holds all burners for some ticks, then lets them run for some. */
+/**
+ * Its decisions show any state that is not as it was: it holds all burners and changes priorities and shares for some ticks,
+ * then lets them run for some.
+ */
 const inTurns: Policy<{ readonly ticks: number }, { count: number; seen: Map<string, number> }> = {
   init: (_options, previous) => previous ?? { count: 0, seen: new Map<string, number>() },
   decide(host, { ticks }, state) {
     state.count++;
     if (state.count % (2 * ticks) < ticks) return [];
-    return host.domains.flatMap(({ name, processes }) => {
+    return host.domains.flatMap((domain): readonly Wish[] => {
+      const { name, processes } = domain;
       state.seen.set(name, (state.seen.get(name) ?? 0) + 1);
-      const burners = processes.filter((process) => process.name.startsWith("burn"));
-      return burners.map((target) => {
-        return { kind: "hold", target, reason: `${String(state.seen.get(name))} times in ${name}` } as const;
-      });
+      const reason = `${String(state.seen.get(name))} times in ${name}`;
+      const nice = (state.count % 40) - 20;
+      const ofProcesses = processes.flatMap((target): readonly Wish[] =>
+        target.name.startsWith("burn")
+          ? [{ kind: "hold", target, reason }]
+          : target.name === "service"
+            ? [{ kind: "priority", target, nice, reason }]
+            : [],
+      );
+      return [{ kind: "share", target: domain, weight: 1 + state.count, reason }, ...ofProcesses];
     });
   },
 };

@@ -15,6 +15,10 @@ const tick: RandomTick = {
   domains: [2],
   policies: {},
   holds: [1],
+  nices: [10],
+  weights: [],
+  caps: [],
+  ioLimits: [],
 };
 
 function writing(ticks: number): RecordWriter {

@@ -135,7 +135,37 @@ describe("contract of policies", () => {
     [
       "wishes what there is none of",
       { decide: (on: HostSnapshot) => holdAll(on).map((wish) => ({ ...wish, kind: "kill" })) },
-      /found a wish of kind "kill"; expected "hold"/,
+      /found a wish of kind "kill"; expected "hold", "priority" or "share"/,
+    ],
+    [
+      "wishes a nice value that is none",
+      { decide: (on: HostSnapshot) => holdAll(on).map((wish) => ({ ...wish, kind: "priority", nice: 40 })) },
+      /found the nice value 40 in a wish; expected an integer from -20 to 19/,
+    ],
+    [
+      "wishes a weight that is none",
+      {
+        decide: (on: HostSnapshot) => on.domains.map((target) => ({ kind: "share", target, weight: 0 })),
+      },
+      /found the weight 0 in a wish; expected an integer from 1 to 65535/,
+    ],
+    [
+      "wishes a cap that is none",
+      {
+        decide: (on: HostSnapshot) =>
+          on.domains.map((target) => ({ kind: "share", target, capPercent: 0.5 })),
+      },
+      /found the cap 0.5 in a wish; expected an integer from 0 to 65535/,
+    ],
+    [
+      "wishes a share of nothing",
+      { decide: (on: HostSnapshot) => on.domains.map((target) => ({ kind: "share", target })) },
+      /no weight, no capPercent and no ioBytesPerSecond/,
+    ],
+    [
+      "wishes a share of a process",
+      { decide: (on: HostSnapshot) => holdAll(on).map((wish) => ({ ...wish, kind: "share", weight: 5 })) },
+      /found a wish of a share for "web"; its target must be a domain/,
     ],
     [
       "gives reasons that are no text",

@@ -25,6 +25,7 @@ function mistaken(slip: Slip): GuestProfile {
         restarts: 0,
         scan: kernel.scan.bind(kernel),
         plan: kernel.plan.bind(kernel),
+        ...(kernel.priorityOf && { priorityOf: kernel.priorityOf.bind(kernel) }),
         [Symbol.dispose]: () => undefined,
         ...changed,
       };
@@ -32,8 +33,9 @@ function mistaken(slip: Slip): GuestProfile {
   };
 }
 
-/** Offset of the hold word in a record of version 2. */
+/** Offsets of the hold and the priority word in a record of version 2. */
 const hold = 80;
+const priority = 84;
 
 const slips: readonly [what: string, check: string, slip: Slip, says: RegExp][] = [
   [
@@ -173,6 +175,30 @@ const slips: readonly [what: string, check: string, slip: Slip, says: RegExp][] 
       },
     }),
     /must not pause/,
+  ],
+  [
+    "sets another priority than it is told to",
+    "sets exactly the priorities that it is told to",
+    (kernel) => ({
+      plan: (change, edit) =>
+        kernel.plan(change.kind === "priority" ? { ...change, priority: change.priority | 1 } : change, edit),
+    }),
+    /has priority 0 already|priority of .* in a scan/,
+  ],
+  [
+    "changes the priority of the kernel's own tasks",
+    "sets exactly the priorities that it is told to",
+    (kernel, _domain, space) => ({
+      plan(change, edit) {
+        if (change.kind !== "priority") return kernel.plan(change, edit);
+        const found = space.i32(change.address, priority);
+        if (found === change.priority) return "nothing to do";
+        edit.begin(space).expect32(change.address, priority, found);
+        edit.write32(change.address, priority, change.priority);
+        return "planned";
+      },
+    }),
+    /priority of a task/,
   ],
   [
     "asks for no id",

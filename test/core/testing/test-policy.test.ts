@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { Policy } from "../../../core/policy.js";
 import { policyContract } from "../../../core/testing/contract.js";
 import {
-  heldInTurn,
   policyTable,
   randomHosts,
   testPolicy,
+  wishedInTurn,
   type TestFramework,
 } from "../../../core/testing.js";
 
@@ -94,8 +94,21 @@ describe("policyTable", () => {
     assert.deepEqual(await collected.failing(), ["wrong", "wrong in one"]);
   });
 
-  it("has its work done by heldInTurn, for tests that need more", () => {
-    assert.deepEqual(heldInTurn(everySecond, { name: "x" }, [host, host, host]), [[], ["a/x"], []]);
+  it("shows priorities beside holds", () => {
+    const nicer: Policy = {
+      *decide(on) {
+        for (const { processes } of on.domains)
+          for (const target of processes) {
+            yield { kind: "priority", target, nice: 10 };
+            if (target.name === "y") yield { kind: "hold", target };
+          }
+      },
+    };
+    assert.deepEqual(wishedInTurn(nicer, {}, [host]), [["a/x nice 10", "a/y nice 10", "a/y"]]);
+  });
+
+  it("has its work done by wishedInTurn, for tests that need more", () => {
+    assert.deepEqual(wishedInTurn(everySecond, { name: "x" }, [host, host, host]), [[], ["a/x"], []]);
   });
 });
 

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { offsetOf } from "../../../native/simulated/linux/layout.js";
 import type { DomainSpec } from "../../../native/simulated/index.js";
-import { holdNamed, ScheduledHost } from "../../core/cycle/scheduled-host.js";
+import { holdNamed, linuxProfile, ScheduledHost } from "../../core/cycle/scheduled-host.js";
 import { GuestView } from "../../native/simulated/guest-view.js";
+import { hide } from "../../native/simulated/rootkit.js";
 import type { GuestVa } from "../../../core/memory/address.js";
 
 const processes: DomainSpec["processes"] = [
@@ -11,22 +12,6 @@ const processes: DomainSpec["processes"] = [
   { comm: "forker", workload: { kind: "forker", perSecond: 100, childMs: 2 } },
 ];
 const guest: DomainSpec = { name: "guest", kind: "pvh", vcpuCount: 2, processes };
-
-/** Takes a process off the lists of tasks, as a rootkit in the guest does: its links lead to itself. */
-function hide(view: GuestView, comm: string): void {
-  using paused = view.domain.pause();
-  const task = view.task(comm);
-  for (const list of ["tasks", "thread_node"]) {
-    const offset = offsetOf("task_struct", list);
-    const next = view.space.pointer(task, offset);
-    const before = view.space.pointer(task, offset + 8);
-    view.write64(paused, next, 8, before);
-    view.write64(paused, before, 0, next);
-    const node = (task + offset) as GuestVa;
-    view.write64(paused, node, 0, node);
-    view.write64(paused, node, 8, node);
-  }
-}
 
 function names(scheduled: ScheduledHost, hidden: boolean): readonly string[] {
   const [domain] = scheduled.cycle.view().domains;
@@ -56,6 +41,28 @@ describe("a process that is hidden in its guest", () => {
     assert.deepEqual(names(scheduled, true), ["rootkit"]);
     assert.deepEqual(scheduled.complaints(), []);
   });
+
+  for (const hold of ["trap", "deschedule", "unlink"] as const)
+    it(`${hold}: is still held when it hides while it is held, and released in the end`, async () => {
+      const profiles = [{ ...linuxProfile, hash: hold, options: { hold } }];
+      // Who has a CPU for itself cannot be unlinked.
+      const scheduled = new ScheduledHost({ domains: [{ ...guest, vcpuCount: 1 }], profiles });
+      await scheduled.attach();
+      scheduled.decide = holdNamed("rootkit");
+      await scheduled.run(30);
+      assert.equal(scheduled.cycle.heldTasks(), 1);
+      using view = new GuestView(scheduled.host, "guest");
+      hide(view, "rootkit");
+      await scheduled.run(3);
+      assert.deepEqual(names(scheduled, true), ["rootkit"]);
+      assert.equal(scheduled.cycle.heldTasks(), 1);
+      assert.equal(await scheduled.gained("guest", "rootkit", 20), 0);
+      scheduled.decide = () => [];
+      await scheduled.run(10);
+      assert.equal(scheduled.cycle.heldTasks(), 0);
+      assert.ok((await scheduled.gained("guest", "rootkit", 20)) > 0);
+      assert.deepEqual(scheduled.complaints(), []);
+    });
 
   it("does not lead the walk astray when run queues lie", async () => {
     for (const value of [0x7f0000001000, -4093, -(2 ** 40), 0]) {

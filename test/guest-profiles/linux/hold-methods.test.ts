@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { holdMethodNames, type HoldMethodName } from "../../../guest-profiles/linux/hold-method.js";
 import type { DomainSpec } from "../../../native/simulated/index.js";
+import { offsetOf } from "../../../native/simulated/linux/layout.js";
 import {
   holdAtRandom,
   holdNamed,
@@ -8,6 +9,7 @@ import {
   linuxProfile,
   ScheduledHost,
 } from "../../core/cycle/scheduled-host.js";
+import { GuestView } from "../../native/simulated/guest-view.js";
 
 const processes: DomainSpec["processes"] = [
   { comm: "burner", workload: { kind: "burn" } },
@@ -120,6 +122,84 @@ describe("ways to hold a process", () => {
       assert.ok((await scheduled.gained("pv1", "burner", 10)) > 0);
       assert.deepEqual(scheduled.complaints(), []);
     }
+  });
+
+  for (const method of ["deschedule", "unlink"] as const) {
+    const sleepers: DomainSpec["processes"] = [
+      { comm: "sleeper", workload: { kind: "sleepy", periodMs: 20 } },
+      { comm: "other", workload: { kind: "burn" } },
+    ];
+    for (const kind of ["pv", "pvh"] as const)
+      it(`${method}, ${kind}: a task that sleeps sleeps on, and finds out when it is let go what it missed`, async () => {
+        const scheduled = new ScheduledHost({
+          domains: [{ name: "guest", kind, processes: sleepers }],
+          profiles: [withHold(method)],
+        });
+        await scheduled.attach();
+        scheduled.decide = holdNamed("sleeper");
+        await scheduled.run(4);
+        assert.equal(scheduled.cycle.heldTasks(), 1);
+        assert.equal(await scheduled.gained("guest", "sleeper", 20), 0, "while held");
+        scheduled.decide = () => [];
+        await scheduled.run(4);
+        assert.equal(scheduled.cycle.heldTasks(), 0);
+        assert.ok((await scheduled.gained("guest", "sleeper", 20)) > 0, "after");
+        assert.deepEqual(scheduled.complaints(), []);
+      });
+
+    it(`${method}: a task that sleeps on dies of a fatal signal`, async () => {
+      const scheduled = new ScheduledHost({
+        domains: [{ name: "guest", kind: "pv", processes: sleepers }],
+        profiles: [withHold(method)],
+      });
+      await scheduled.attach();
+      scheduled.decide = holdNamed("sleeper");
+      await scheduled.run(4);
+      assert.equal(scheduled.cycle.heldTasks(), 1);
+      const guest = scheduled.host.guest("guest");
+      guest.kill(guest.processes().find(({ comm }) => comm === "sleeper")?.pid ?? 0);
+      await scheduled.run(6);
+      assert.ok(!guest.processes().some(({ comm, zombie }) => comm === "sleeper" && !zombie));
+      assert.deepEqual(scheduled.complaints(), []);
+    });
+  }
+
+  it("trap: a task that sleeps is on its way to being held until it has woken and is parked in the trap", async () => {
+    const sleeper = { comm: "sleeper", workload: { kind: "alternate", busyMs: 5, idleMs: 3000 } } as const;
+    const scheduled = new ScheduledHost({ domains: [{ name: "guest", kind: "pvh", processes: [sleeper] }] });
+    await scheduled.attach();
+    const seen: string[] = [];
+    scheduled.decide = (host) => {
+      const threads = host.domains
+        .flatMap(({ processes }) => processes)
+        .flatMap((process) => process.threads);
+      const thread = threads.find(({ name }) => name === "sleeper");
+      const now = `${thread?.hold ?? ""}, ${thread?.state ?? ""}`;
+      if (now !== seen.at(-1)) seen.push(now);
+      return holdNamed("sleeper")(host);
+    };
+    await scheduled.run(100);
+    assert.deepEqual(seen, ["none, sleeping", "holding, sleeping", "held, sleeping"]);
+    assert.deepEqual(scheduled.complaints(), []);
+  });
+
+  it("unlink: a task of another class is refused as such, also while it runs", async () => {
+    const alone = { name: "guest", kind: "pvh", processes: processes.slice(0, 1) } as const;
+    const scheduled = new ScheduledHost({ domains: [alone], profiles: [withHold("unlink")] });
+    await scheduled.attach();
+    using view = new GuestView(scheduled.host, "guest");
+    const rt = BigInt.asUintN(64, BigInt(view.symbol("rt_sched_class")));
+    const at = offsetOf("task_struct", "sched_class");
+    {
+      using paused = view.domain.pause();
+      view.write32(paused, view.task("burner"), at, Number(rt & 0xffffffffn));
+      view.write32(paused, view.task("burner"), at + 4, Number(rt >> 32n));
+    }
+    scheduled.decide = holdNamed("burner");
+    assert.ok((await scheduled.gained("guest", "burner", 20)) > 0);
+    const outcomes = new Set(scheduled.logged.flatMap(({ outcome }) => outcome ?? []));
+    outcomes.delete("lock held");
+    assert.deepEqual([...outcomes], ["not by this method"]);
   });
 
   it("unlink: what has its CPU for itself always runs, and goes on", async () => {

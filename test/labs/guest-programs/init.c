@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -38,6 +39,18 @@ static void adjust_clock(const char *seconds) {
     say("ERROR adjust %s: %s", seconds, strerror(errno));
 }
 
+/* Boots /kernel with /initrd in place of the kernel that runs, without a reset of the machine: kexec_file_load(2). */
+static void boot_other_kernel(void) {
+  char line[1024] = "";
+  read_small("/proc/cmdline", line, sizeof line);
+  line[strcspn(line, "\n")] = 0;
+  int kernel = open("/kernel", O_RDONLY | O_CLOEXEC), initrd = open("/initrd", O_RDONLY | O_CLOEXEC);
+  if (kernel < 0 || initrd < 0 || syscall(SYS_kexec_file_load, kernel, initrd, strlen(line) + 1, line, 0UL))
+    say("ERROR kexec: %s", strerror(errno));
+  else
+    reboot(RB_KEXEC);
+}
+
 static void carry_out(char *line) {
   char *rest = strchr(line, ' ');
   if (rest)
@@ -55,6 +68,22 @@ static void carry_out(char *line) {
     workload_start(rest);
   else if (!strcmp(line, "stop"))
     workload_stop(rest);
+  else if (!strcmp(line, "signal"))
+    workload_signal(rest);
+  else if (!strcmp(line, "ran"))
+    report_threads();
+  else if (!strcmp(line, "freeze"))
+    freezer_set(rest, 1);
+  else if (!strcmp(line, "thaw"))
+    freezer_set(rest, 0);
+  else if (!strcmp(line, "renice"))
+    workload_renice(rest);
+  else if (!strcmp(line, "usage"))
+    report_usage();
+  else if (!strcmp(line, "work"))
+    report_work();
+  else if (!strcmp(line, "diskstats"))
+    report_disk();
   else if (!strcmp(line, "echo"))
     say("ECHO %s rt=%.6f", rest, realtime());
   else if (!strcmp(line, "adjust"))
@@ -63,10 +92,12 @@ static void carry_out(char *line) {
     report_kernel_log();
   else if (!strcmp(line, "reboot"))
     reboot(RB_AUTOBOOT);
+  else if (!strcmp(line, "kexec"))
+    boot_other_kernel();
   else if (!strcmp(line, "poweroff"))
     reboot(RB_POWER_OFF);
   else if (*line)
-    say("ERROR unknown command %s: expected start, stop, report, proclist, echo, adjust, dmesg, reboot or poweroff", line);
+    say("ERROR unknown command %s: expected start, stop, signal, renice, freeze, thaw, ran, usage, work, diskstats, report, proclist, echo, adjust, dmesg, reboot, kexec or poweroff", line);
 }
 
 static void take_input(void) {
@@ -108,8 +139,9 @@ static void report_due(void) {
 }
 
 static void reap(void) {
-  for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;)
-    workload_ended(pid);
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+    workload_ended(pid, status);
 }
 
 static void child_ended(int signal) { (void)signal; }
@@ -135,11 +167,19 @@ int main(void) {
   set_console();
   struct sigaction on_child = {.sa_handler = child_ended};
   sigaction(SIGCHLD, &on_child, NULL);
+  /* It comes only while init waits: between reaping and waiting it would be lost. */
+  sigset_t child, none;
+  sigemptyset(&none);
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child, NULL);
   check_forks(30);
   say("READY rt=%.6f", realtime());
   for (;;) {
     struct pollfd input = {.fd = 0, .events = POLLIN};
-    if (poll(&input, 1, until_next()) > 0)
+    int ms = until_next();
+    struct timespec most = {ms / 1000, ms % 1000 * 1000000};
+    if (ppoll(&input, 1, ms < 0 ? NULL : &most, &none) > 0)
       take_input();
     reap();
     report_due();

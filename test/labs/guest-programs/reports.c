@@ -74,6 +74,85 @@ void report_ticks(void) {
   text_say(&text);
 }
 
+/* A number of /proc/.../status; -1 where there is none. */
+static long status_number(const char *status, const char *key) {
+  const char *line = strstr(status, key);
+  return line ? atol(line + strlen(key)) : -1;
+}
+
+/* One thread of a workload: state, clock ticks, nanoseconds on a CPU and waiting for one (schedstat), switches, user. */
+static void add_thread(struct text *text, int pid, int tid) {
+  char path[600], schedstat[64], status[4096];
+  struct process thread;
+  unsigned long long ran, waited;
+  snprintf(path, sizeof path, "%d/task/%d", pid, tid);
+  if (!read_process(path, &thread))
+    return;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, tid);
+  if (read_small(path, schedstat, sizeof schedstat) <= 0 || sscanf(schedstat, "%llu %llu", &ran, &waited) != 2)
+    return;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
+  if (read_small(path, status, sizeof status) <= 0)
+    return;
+  text_add(text, " %d:%c:ticks=%ld:ns=%llu:wait=%llu:switches=%ld,%ld:uid=%ld", tid, thread.state, thread.utime + thread.stime,
+           ran, waited, status_number(status, "\nvoluntary_ctxt_switches:"), status_number(status, "\nnonvoluntary_ctxt_switches:"),
+           status_number(status, "\nUid:"));
+}
+
+static void add_workload_threads(const char *name, pid_t pid, void *context) {
+  char path[600];
+  (void)name;
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR *folder = opendir(path);
+  for (struct dirent *entry; folder && (entry = readdir(folder));)
+    if (isdigit((unsigned char)entry->d_name[0]))
+      add_thread(context, pid, atoi(entry->d_name));
+  if (folder)
+    closedir(folder);
+}
+
+/* What each thread of the workloads has used so far. */
+void report_threads(void) {
+  static struct text text;
+  text_add(&text, "RAN rt=%.6f", realtime());
+  workload_each(add_workload_threads, &text);
+  text_add(&text, "\n");
+  text_say(&text);
+}
+
+/* Of the main thread: its nice value, and the nanoseconds that it has run. */
+static void add_usage(const char *name, pid_t pid, void *context) {
+  char path[64], stat[1024];
+  long nice = 0;
+  unsigned long long run = 0;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  char *close = read_small(path, stat, sizeof stat) > 0 ? strrchr(stat, ')') : NULL;
+  if (close)
+    sscanf(close + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %ld", &nice);
+  snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+  if (read_small(path, stat, sizeof stat) > 0)
+    run = strtoull(stat, NULL, 10);
+  text_add(context, " ");
+  text_add_name(context, name);
+  text_add(context, ":nice=%ld:run=%llu", nice, run);
+}
+
+void report_usage(void) {
+  static struct text text;
+  text_add(&text, "USAGE rt=%.6f", realtime());
+  workload_each(add_usage, &text);
+  text_add(&text, "\n");
+  text_say(&text);
+}
+
+void report_work(void) {
+  static struct text text;
+  text_add(&text, "WORK rt=%.6f", realtime());
+  workload_work(&text);
+  text_add(&text, "\n");
+  text_say(&text);
+}
+
 static void add_threads(struct text *text, const char *pid, const struct process *process) {
   char path[600], comm[64];
   if (process->threads <= 1) {
@@ -100,10 +179,30 @@ static void add_threads(struct text *text, const char *pid, const struct process
   closedir(folder);
 }
 
+/* Processes and threads that were started since the boot. */
+static long started(void) {
+  static char stat[32768];
+  read_small("/proc/stat", stat, sizeof stat);
+  const char *line = strstr(stat, "\nprocesses ");
+  return line ? atol(line + strlen("\nprocesses ")) : -1;
+}
+
+/* Sectors of 512 bytes that the disk has read and written (Documentation/admin-guide/iostats.rst). */
+void report_disk(void) {
+  char stats[8192];
+  unsigned long long read = 0, written = 0;
+  int length = read_small("/proc/diskstats", stats, sizeof stats);
+  const char *line = length > 0 ? strstr(stats, " " DISK_NAME " ") : NULL;
+  if (!line || sscanf(line, " " DISK_NAME " %*u %*u %llu %*u %*u %*u %llu", &read, &written) != 2)
+    say("ERROR diskstats: there is no disk " DISK_NAME);
+  else
+    say("DISK rt=%.6f read=%llu written=%llu", realtime(), read, written);
+}
+
 void report_processes(void) {
   static struct text text;
   static long sequence;
-  text_add(&text, "PROC begin seq=%ld rt=%.6f\n", sequence, realtime());
+  text_add(&text, "PROC begin seq=%ld rt=%.6f started=%ld\n", sequence, realtime(), started());
   DIR *folder = opendir("/proc");
   for (struct dirent *entry; folder && (entry = readdir(folder));) {
     struct process process;

@@ -1,172 +1,152 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "mocha";
-import { ticksOf, waitForTicks } from "../observe.js";
-import { sleepMs } from "../vmmsched-log.js";
+import { after, before, describe, it } from "mocha";
+import type { HoldMethodName } from "../../../guest-profiles/linux/hold-method.js";
 import { alignClock, clockError } from "./clock.js";
 import { assertNoComplaint } from "./complaints.js";
-import { Hand, type SeenThread } from "./hand.js";
+import { Cycles, emptyFigures, type WorkFigures } from "./cycles.js";
+import { Hand } from "./hand.js";
+import { record } from "./hold-record.js";
 import { wantedKernels } from "./kernels.js";
 import { QemuLab } from "./lab.js";
+import { assertDiesOfTerm, assertHandlesTermLater } from "./signals.js";
+import { assertRefused } from "./refusals.js";
+import { wantedHolds, wantedMethods, wantedVcpus } from "./wanted.js";
+import { killWorks, startProcesses, startWorks, works, type RunningWork, type Work } from "./works.js";
 
-const holds = Number(process.env.VMMSCHED_LAB_HOLDS ?? 2000);
-/** So many holds last long enough for the guest to tell of them itself. */
-const toldHolds = 3;
-const heldMs = 15;
-const reportMs = 100;
-const toldSeconds = 0.5;
-const againTimeoutMs = 60_000;
-/** A thread that was asleep when it was held wakes into the trap once, and uses a little: longer than `sleepy` sleeps. */
-const settleMs = 60;
-/** A thread counts as working if it gains anything in this time. */
-const workMs = 1500;
+/** The guest tells of so many cycles itself, if there are as many. */
+const toldCycles = 20;
+const caseTimeoutMs = 300_000;
+const cycleTimeoutMs = 10_000;
 
-/** Kinds of work, each the only one in its guest but for a burner that wants the CPU too. */
-const works = ["burn", "syscalls", "pingpong", "futex 3", "sleepy 20", "writer"] as const;
+const ways = [
+  { wake: "interrupt", cycles: wantedHolds, how: "injected interrupt" },
+  { wake: "tick", cycles: Math.ceil(wantedHolds / 10), how: "next tick" },
+] as const;
 
-/** Parked, or asleep with the trap waiting for it. */
-const isStill = ({ hold, state }: SeenThread) =>
-  hold === "held" || (hold === "holding" && (state === "sleeping" || state === "blocked"));
+/** How often a task of another class is held; of each time the guest tells. */
+const otherClassHolds = Math.min(wantedHolds, 10);
+/** Classes beside the fair one, and whether a method holds them. */
+const otherClasses = ["fifo", "deadline"] as const;
+const holdsAnyClass: Readonly<Record<HoldMethodName, boolean>> = {
+  trap: true,
+  deschedule: true,
+  unlink: false,
+};
 
 for (const kernel of wantedKernels)
-  for (const vcpus of [1, 2])
-    for (const qtest of [true, false]) {
-      const way = qtest ? "an injected interrupt" : "the guest's own tick";
-      describe(`${String(holds)} holds on QEMU, Linux ${kernel.series}, ${String(vcpus)} vCPUs, released by ${way}`, () => {
-        let lab: QemuLab;
-        let hand: Hand;
-        let began = 0;
-        before(async () => {
-          lab = await QemuLab.open("hold", kernel);
-          const guest = await lab.boot({ name: "guest", vcpus, qtest });
-          await alignClock(guest);
-          began = performance.now();
-          await guest.ask("start other burn", /^STARTED other /);
-          hand = await Hand.open(lab, "guest");
+  for (const vcpus of wantedVcpus)
+    describe(`Holds on QEMU, Linux ${kernel.series}, ${String(vcpus)} vCPUs`, () => {
+      let lab: QemuLab;
+      let began = 0;
+      let pausedMs = 0;
+      const guest = () => lab.guest("guest");
+      before(async () => {
+        lab = await QemuLab.open("hold", kernel);
+        await lab.boot({ name: "guest", vcpus });
+        await alignClock(guest());
+        began = performance.now();
+        // Who is alone on a CPU never waits there, and cannot be unlinked.
+        for (let cpu = 0; cpu < vcpus; cpu++)
+          await startProcesses(guest(), `beside${String(cpu)}`, `pinned ${String(cpu)}`);
+      });
+      after(async () => {
+        await lab[Symbol.asyncDispose]();
+      });
+
+      /** A hand that can hold by this method. */
+      async function handOf(method: HoldMethodName): Promise<Hand> {
+        const hand = await Hand.open(lab, "guest", { hold: method, interrupts: true });
+        const { hold } = hand.kernel.description.capabilities;
+        if (hold.can) return hand;
+        hand[Symbol.dispose]();
+        return assert.fail(hold.why);
+      }
+
+      /** Runs a test with works that are at work, and nothing of it left for the next one. */
+      async function withWorks(
+        hand: Hand,
+        wanted: readonly Work[],
+        body: (cycles: Cycles, running: readonly RunningWork[]) => Promise<void>,
+      ): Promise<void> {
+        const running = await startWorks(guest(), hand, wanted);
+        try {
+          await body(new Cycles(guest(), hand, running), running);
+        } catch (error) {
+          // At once: hours of other tests may follow, and what is stopped below may fail for the same reason.
+          process.stdout.write(`      ${String(error)}\n`);
+          throw error;
+        } finally {
+          pausedMs += hand.pausedMs;
+          hand.pausedMs = 0;
+          for (const { work, pids } of running)
+            if (hand.threads(pids).length > 0) await guest().send(`stop ${work.name.replaceAll(" ", "-")}`);
+        }
+      }
+
+      for (const method of wantedMethods)
+        describe(`by ${method}`, () => {
+          for (const { wake, cycles, how } of ways)
+            it(`${String(cycles)} times, released by ${how}: gains nothing while held, runs again each time, dies of SIGKILL while held`, async () => {
+              using hand = await Hand.open(lab, "guest", { hold: method, interrupts: wake === "interrupt" });
+              const tell = (figures: readonly (readonly [Work, WorkFigures])[]) =>
+                record(
+                  lab,
+                  { series: kernel.series, kernel: hand.kernel.description.version, vcpus, method, wake },
+                  figures,
+                );
+              const { hold, release } = hand.kernel.description.capabilities;
+              if (!hold.can) {
+                await tell(works.map((work) => [work, { ...emptyFigures(), failures: [hold.why] }]));
+                assert.fail(hold.why);
+              }
+              assert.ok(release.can && release.how.includes(how), JSON.stringify(release));
+              await withWorks(hand, works, async (turns, running) => {
+                try {
+                  for (let turn = 0; turn < cycles; turn++)
+                    await turns.once(turn % Math.max(1, Math.floor(cycles / toldCycles)) === 0);
+                } finally {
+                  await tell(turns.all());
+                }
+                await turns.hold();
+                await killWorks(guest(), running);
+                assert.deepEqual(hand.threads(running.flatMap(({ pids }) => pids)), []);
+                turns.assertNoFailure();
+              });
+            }).timeout(caseTimeoutMs + cycles * cycleTimeoutMs);
+
+          it("dies of SIGTERM while held, or handles it when it is released", async () => {
+            using hand = await handOf(method);
+            await withWorks(hand, [{ name: "victim", command: "burn" }], async (turns, [victim]) => {
+              await turns.hold();
+              await assertDiesOfTerm(guest(), hand, "victim", victim?.pids[0] ?? 0);
+            });
+            await withWorks(hand, [{ name: "polite", command: "polite" }], async (turns, [polite]) => {
+              await assertHandlesTermLater(guest(), hand, turns, "polite", polite?.pids[0] ?? 0);
+            });
+          }).timeout(caseTimeoutMs);
+
+          for (const other of otherClasses)
+            it(`${holdsAnyClass[method] ? "holds" : "refuses"} a task of another class: ${other}`, async () => {
+              using hand = await handOf(method);
+              await withWorks(hand, [{ name: other, command: other }], async (turns, [running]) => {
+                if (!holdsAnyClass[method]) await assertRefused(hand, running?.pids ?? []);
+                else for (let turn = 0; turn < otherClassHolds; turn++) await turns.once(true);
+                turns.assertNoFailure();
+              });
+            }).timeout(caseTimeoutMs);
         });
-        after(async () => {
-          // Where the guest did not even start, there is none.
-          (hand as Hand | undefined)?.[Symbol.dispose]();
-          await lab[Symbol.asyncDispose]();
-        });
 
-        it("is released as the guest says", () => {
-          const { release } = hand.kernel.description.capabilities;
-          assert.ok(
-            release.can && release.how.includes(qtest ? "injected interrupt" : "next tick"),
-            JSON.stringify(release),
-          );
-        });
-
-        afterEach(async () => {
-          // What a failed case leaves must not disturb the next one.
-          await lab.guest("guest").send("stop work");
-        });
-
-        for (const work of works)
-          it(`${work}: gains nothing while it is held, runs again each time, and dies of SIGKILL while held`, async () => {
-            const guest = lab.guest("guest");
-            const since = await guest.end();
-            await guest.ask(`start work ${work}`, /^STARTED work /);
-            await sleepMs(100);
-            const pids = (await guest.lines(since)).lines.flatMap((line) =>
-              [...(/^STARTED work pid=(\d+)/.exec(line) ?? [])].slice(1).map(Number),
-            );
-            assert.equal(pids.length, work === "pingpong" ? 2 : 1);
-            const working = await workersOf(hand, pids);
-            assert.ok(working.length > 0, "nothing works");
-
-            const latencies: number[] = [];
-            for (let turn = 0; turn < holds; turn++) {
-              await hand.bring("hold", pids, isStill);
-              if (work.startsWith("sleepy")) await sleepMs(settleMs);
-              const held = hand.threads(pids);
-              if (turn % Math.ceil(holds / toldHolds) === 0) await assertNoTicks(lab, "work");
-              else await sleepMs(heldMs);
-              assertStill(held, hand.threads(pids), turn);
-              const released = performance.now();
-              await hand.bring("release", pids, ({ hold }) => hold === "none");
-              await runAgain(hand, pids, working, held, turn);
-              latencies.push(performance.now() - released);
-            }
-
-            await hand.bring("hold", pids, isStill);
-            await guest.ask("stop work", /^STOPPED work /, 60_000);
-            assert.deepEqual(hand.threads(pids), []);
-            latencies.sort((one, other) => one - other);
-            const at = (share: number) =>
-              (latencies[Math.floor(share * (latencies.length - 1))] ?? 0).toFixed(1);
-            process.stdout.write(
-              `      ${work}: ${String(holds)} holds; release until all ran again, ms: median ${at(0.5)}, 95 % ${at(0.95)}, most ${at(1)}; ` +
-                `not now: ${[...hand.notNow].map(([why, count]) => `${why} ${String(count)}`).join(", ") || "never"}\n`,
-            );
-          }).timeout(120_000 + holds * 10_000);
-
-        it("leaves the guest healthy, with a clock that lost no more than the pauses", async () => {
-          const guest = lab.guest("guest");
+      // In a group of its own: tests of a group come before the groups in it.
+      describe("afterwards", () => {
+        it("is healthy, with a clock that lost no more than the pauses", async () => {
           const elapsed = (performance.now() - began) / 1000;
-          const off = await clockError(guest);
-          const paused = hand.pausedMs / 1000;
+          const off = await clockError(guest());
+          const paused = pausedMs / 1000;
           process.stdout.write(
             `      paused ${paused.toFixed(2)} s of ${elapsed.toFixed(0)} s; the guest's clock is off by ${off.toFixed(2)} s\n`,
           );
           assert.ok(off <= paused + 0.01 * elapsed + 0.5, `off by ${off.toFixed(2)} s`);
-          await assertNoComplaint(guest);
+          await assertNoComplaint(guest());
         });
       });
-    }
-
-/** Threads that use CPU time by themselves; the first of several only waits for the others, once it has started them. */
-async function workersOf(hand: Hand, pids: readonly number[]): Promise<readonly number[]> {
-  const start = hand.threads(pids);
-  await sleepMs(workMs);
-  const end = hand.threads(pids);
-  const workers = start.filter((thread) => gained(thread, end) > 0).map(({ id }) => id);
-  return end.length > pids.length ? workers.filter((id) => !pids.includes(id)) : workers;
-}
-
-function gained(before: SeenThread, now: readonly SeenThread[]): number {
-  const found = now.find(({ id }) => id === before.id);
-  assert.ok(found !== undefined, `thread ${String(before.id)} has gone`);
-  return found.cpuTimeNs - before.cpuTimeNs;
-}
-
-function assertStill(held: readonly SeenThread[], now: readonly SeenThread[], turn: number): void {
-  for (const thread of held) {
-    const used = gained(thread, now);
-    assert.equal(
-      used,
-      0,
-      `hold ${String(turn)}: thread ${String(thread.id)} used ${String(used)} ns while held`,
-    );
-  }
-}
-
-async function runAgain(
-  hand: Hand,
-  pids: readonly number[],
-  working: readonly number[],
-  held: readonly SeenThread[],
-  turn: number,
-): Promise<void> {
-  const deadline = performance.now() + againTimeoutMs;
-  for (;;) {
-    const now = hand.threads(pids);
-    const still = held.filter((thread) => working.includes(thread.id) && gained(thread, now) <= 0);
-    if (still.length === 0) return;
-    if (performance.now() > deadline)
-      assert.fail(
-        `hold ${String(turn)}: did not run again: ${JSON.stringify(still)}; now ${JSON.stringify(now)}`,
-      );
-    await sleepMs(2);
-  }
-}
-
-/** By the guest's own /proc: not a tick, for a while. */
-async function assertNoTicks(lab: QemuLab, name: string): Promise<void> {
-  await lab.guest("guest").send(`report ${String(reportMs)}`);
-  const enough = (first: { realtime: number }, now: { realtime: number }) =>
-    now.realtime - first.realtime >= toldSeconds;
-  const { first, latest } = await waitForTicks(lab, "guest", enough, 30);
-  await lab.guest("guest").send("report 0");
-  assert.equal(ticksOf(latest, name), ticksOf(first, name), "ticks in the guest's /proc while it was held");
-}
+    });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Endings } from "../endings.js";
 import { installHostPackages } from "../debian-packages.js";
-import { buildGuestInitramfs } from "../guest-image.js";
+import { addKexecFiles, buildGuestInitramfs } from "../guest-image.js";
 import { lockLab } from "../lock.js";
 import type { Lab } from "../observe.js";
 import { Qmp } from "../qmp.js";
@@ -13,7 +13,10 @@ import { fetchKernel, type LabKernel } from "./kernels.js";
 import { cache } from "./places.js";
 import { QemuGuest, type GuestOptions } from "./qemu-guest.js";
 
-type Booted = Partial<Pick<GuestOptions, "qtest" | "memfd">> & Pick<GuestOptions, "name" | "vcpus">;
+interface Booted extends Omit<GuestOptions, "folder" | "sockets" | "kernel" | "initramfs"> {
+  /** It can boot the same kernel once more by kexec. */
+  readonly kexec?: boolean;
+}
 
 /** Linux guests in QEMUs of this host, which end with the lab. */
 export class QemuLab implements Lab, AsyncDisposable {
@@ -57,7 +60,8 @@ export class QemuLab implements Lab, AsyncDisposable {
 
   /** Boots a guest and waits until it is ready. */
   async boot(options: Booted): Promise<QemuGuest> {
-    const { folder, sockets, kernel, initramfs } = this;
+    const { folder, sockets, kernel } = this;
+    const initramfs = options.kexec === true ? await this.#withKexec() : this.initramfs;
     const guest = await QemuGuest.boot({ ...options, folder, sockets, kernel, initramfs });
     this.#guests.set(guest.name, guest);
     this.endings.add(() => guest[Symbol.asyncDispose]());
@@ -83,6 +87,13 @@ export class QemuLab implements Lab, AsyncDisposable {
     this.#admins.set(guest, qmp);
     this.endings.add(() => qmp.close());
     return qmp;
+  }
+
+  async #withKexec(): Promise<string> {
+    const file = join(this.folder, "guest-kexec.cpio.gz");
+    await writeFile(file, await addKexecFiles(this.initramfs, this.kernel));
+    this.endings.add(() => rm(file, { force: true }));
+    return file;
   }
 
   /** Ends all guests. */

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { ticksOf, waitForTicks } from "../observe.js";
+import { gainIn, ticksOf, waitForTicks } from "../observe.js";
 import { isManaged, sleepMs } from "../vmmsched-log.js";
 import { assertNoComplaint } from "./complaints.js";
 import { wantedKernels } from "./kernels.js";
 import { QemuLab } from "./lab.js";
+import { QmpRelay } from "./qmp-relay.js";
 import { Vmmsched } from "./vmmsched.js";
 
 const attachTimeoutMs = 180_000;
@@ -24,15 +25,17 @@ if (kernel === undefined) throw new Error("there is no kernel to boot");
 describe(`QEMU guests that come, go and reboot under vmmsched, Linux ${kernel.series}`, () => {
   let lab: QemuLab;
   let vmmsched: Vmmsched;
+  let relay: QmpRelay;
   before(async () => {
     lab = await QemuLab.open("lifecycle", kernel);
-    await lab.boot({ name: "batch", vcpus: 1 });
+    relay = await QmpRelay.inPlaceOf((await lab.boot({ name: "batch", vcpus: 1, kexec: true })).qmp);
     await lab.boot({ name: "web", vcpus: 1 });
     await lab.guest("web").ask("start front burn", /^STARTED front /);
     vmmsched = await Vmmsched.start(lab, policies, ["batch", "web"]);
   });
   after(async () => {
     await vmmsched[Symbol.asyncDispose]();
+    relay[Symbol.dispose]();
     await lab[Symbol.asyncDispose]();
   });
 
@@ -41,11 +44,15 @@ describe(`QEMU guests that come, go and reboot under vmmsched, Linux ${kernel.se
 
   /** Starts `bg` in `batch`; it is held, and the guest's own /proc says so. */
   async function assertHolds(): Promise<void> {
-    const batch = lab.guest("batch");
     const before = about("hold", "batch").length;
-    await batch.ask("start bg burn", /^STARTED bg /);
+    await lab.guest("batch").ask("start bg burn", /^STARTED bg /);
     await vmmsched.waitForLog(() => about("hold", "batch").length > before);
     await sleepMs(1000);
+    await assertStill();
+  }
+
+  async function assertStill(): Promise<void> {
+    const batch = lab.guest("batch");
     await batch.send("report 100");
     const enough = (first: { realtime: number }, last: { realtime: number }) =>
       last.realtime - first.realtime > 1;
@@ -55,6 +62,22 @@ describe(`QEMU guests that come, go and reboot under vmmsched, Linux ${kernel.se
   }
 
   it("holds, to begin with", assertHolds);
+
+  it("a QMP connection that is lost is made again, and what was held is held on, and let go as ever", async () => {
+    const attached = about("domain-attached", "batch").length;
+    relay.cut();
+    await vmmsched.waitForLog(() => about("domain-attached", "batch").length > attached, attachTimeoutMs);
+    // Two scans tell that the hold is ours.
+    await sleepMs(1000);
+    await assertStill();
+    await lab.guest("web").send("stop front");
+    await lab.guest("batch").send("report 100");
+    assert.ok((await gainIn(lab, "batch", "bg", 10)) > 0, "it was not let go");
+    await lab.guest("batch").send("report 0");
+    const held = about("hold", "batch").length;
+    await lab.guest("web").ask("start front burn", /^STARTED front /);
+    await vmmsched.waitForLog(() => about("hold", "batch").length > held);
+  });
 
   it("an administrator's stop stays, and his cont is not undone", async () => {
     const admin = await lab.admin("batch");
@@ -95,6 +118,26 @@ describe(`QEMU guests that come, go and reboot under vmmsched, Linux ${kernel.se
     await batch.waitForBoot(since);
     await vmmsched.waitForLog(() => about("domain-attached", "batch").length > old, attachTimeoutMs);
     await assertHolds();
+  });
+
+  it("a kernel that another replaces by kexec is given up, and the new one is held in", async () => {
+    const batch = lab.guest("batch");
+    const [attached, unmanaged] = [
+      about("domain-attached", "batch").length,
+      about("domain-unmanaged", "batch"),
+    ];
+    const since = await batch.end();
+    await batch.send("kexec");
+    await batch.waitForBoot(since);
+    await vmmsched.waitForLog(() => about("domain-attached", "batch").length > attached, attachTimeoutMs);
+    const reasons = about("domain-unmanaged", "batch")
+      .slice(unmanaged.length)
+      .map(({ reason }) => reason);
+    process.stdout.write(`      ${JSON.stringify(reasons)}\n`);
+    assert.ok(reasons.length > 0, "it was never given up");
+    assert.equal(about("tasks-left-held", "batch").length, 0);
+    await assertHolds();
+    await assertNoComplaint(batch);
   });
 
   it("a QEMU that is killed is dropped, and one that takes its name is attached", async () => {

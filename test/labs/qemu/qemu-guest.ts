@@ -1,15 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { existsSync, openSync, readFileSync } from "node:fs";
+import { readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Guest } from "../guest.js";
 import { SocketConsole } from "./socket-console.js";
 
 /** A guest that hangs is ended by then, whatever became of its runner. */
-const longestLifeSeconds = 3600;
-const memoryMib = 512;
+const longestLifeSeconds = 6 * 3600;
 
 export interface GuestOptions {
   readonly name: string;
@@ -25,6 +24,17 @@ export interface GuestOptions {
   readonly qtest?: boolean;
   /** Its RAM is a memfd, not a file. */
   readonly memfd?: boolean;
+  /**
+   * Default: true. Without a TSC its scheduler's clock is as exact as its tick, but runs at the right rate even when the
+   * host was busy while the guest booted.
+   */
+  readonly tsc?: boolean;
+  /** By default 512. */
+  readonly memoryMib?: number;
+  /** It has a disk of this size, which is a raw file in memory; by default none. */
+  readonly diskMib?: number;
+  /** Its page tables have five levels where the emulated CPU can; with false they have four. */
+  readonly la57?: boolean;
 }
 
 /** A Linux guest in a QEMU of its own, started as docs/operating.md says. */
@@ -42,6 +52,10 @@ export class QemuGuest extends Guest implements AsyncDisposable {
     // Sockets of a QEMU that was killed are still there.
     for (const kind of ["serial", "qmp", "admin", "qtest", "ram"])
       await rm(join(options.sockets, `${options.name}.${kind}`), { force: true });
+    if (options.diskMib !== undefined) {
+      await writeFile(diskFile(options), "");
+      await truncate(diskFile(options), options.diskMib * 2 ** 20);
+    }
     const log = openSync(join(options.folder, `${options.name}.qemu.log`), "a");
     const child = spawn("setpriv", commandLine(options), { stdio: ["ignore", log, log] });
     const end = () => void child.kill("SIGTERM");
@@ -87,6 +101,15 @@ export class QemuGuest extends Guest implements AsyncDisposable {
     return this.child.pid ?? 0;
   }
 
+  /** Of QEMU itself, which its keepers have started. */
+  get qemuPid(): number {
+    const keeper = String(this.pid);
+    const children = readFileSync(`/proc/${keeper}/task/${keeper}/children`, "latin1").trim();
+    if (!/^\d+$/.test(children))
+      throw new Error(`${this.name}: expected one child of ${keeper}, found "${children}"`);
+    return Number(children);
+  }
+
   /** The kernel's messages, which go to a serial line of their own. */
   kernelLog(): Promise<string> {
     return readFile(join(this.options.folder, `${this.name}.kernel.log`), "latin1");
@@ -103,10 +126,15 @@ export class QemuGuest extends Guest implements AsyncDisposable {
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, "exit");
   }
 
+  /** The file that is its RAM, unless that is a memfd. */
+  get ram(): string {
+    return ramFile(this.options);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.serial[Symbol.dispose]();
     await ended(this.child);
-    await rm(ramFile(this.options), { force: true });
+    for (const file of [ramFile(this.options), diskFile(this.options)]) await rm(file, { force: true });
   }
 }
 
@@ -121,8 +149,13 @@ function ramFile({ sockets, name }: GuestOptions): string {
   return join(sockets, `${name}.ram`);
 }
 
+function diskFile({ sockets, name }: GuestOptions): string {
+  return join(sockets, `${name}.disk`);
+}
+
 function commandLine(options: GuestOptions): string[] {
   const { name, vcpus, kernel, initramfs, sockets, folder, qtest = true, memfd = false } = options;
+  const { memoryMib = 512, la57 = true, tsc = true } = options;
   const size = `${memoryMib}M`;
   const backend = memfd
     ? `memory-backend-memfd,id=ram0,size=${size},share=on`
@@ -130,14 +163,31 @@ function commandLine(options: GuestOptions): string[] {
   const socket = (kind: string) => `unix:${join(sockets, `${name}.${kind}`)},server=on,wait=off`;
   const qemu = [
     ...["qemu-system-x86_64", "-name", name, "-machine", "pc,memory-backend=ram0", "-object", backend],
-    ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", String(vcpus), "-m", size],
+    // Emulated, cmpxchg16b takes stale arithmetic for flags (QEMU 7.2), TF and NT among them: kernels that use it die of them, now and then.
+    ...[
+      "-accel",
+      "tcg,thread=multi",
+      "-cpu",
+      `max,cx16=off${tsc ? "" : ",tsc=off"}${la57 ? "" : ",la57=off"}`,
+    ],
+    ...["-smp", String(vcpus), "-m", size],
     ...["-display", "none", "-nodefaults", "-qmp", socket("qmp"), "-qmp", socket("admin")],
+    ...(options.diskMib === undefined
+      ? []
+      : [
+          ...["-drive", `file=${diskFile(options)},format=raw,if=none,id=disk0`],
+          ...["-device", "nvme,drive=disk0,serial=lab,id=nvme0"],
+        ]),
     ...(qtest ? ["-qtest", socket("qtest"), "-qtest-log", "none"] : []),
     ...["-chardev", `file,id=kernel,path=${join(folder, `${name}.kernel.log`)}`, "-serial", "chardev:kernel"],
     ...["-chardev", `socket,id=init,path=${join(sockets, `${name}.serial`)},server=on,wait=on`],
     ...["-serial", "chardev:init", "-kernel", kernel, "-initrd", initramfs],
     // On a busy host the emulated TSC is misjudged at boot, and the guest lives several times too fast; the HPET tells its rate.
-    ...["-append", "console=ttyS0 loglevel=6 panic=0 clocksource=hpet tsc=nowatchdog lab=/dev/ttyS1"],
+    // And the timer does not tick in time for the kernel's check of it, which would panic.
+    ...[
+      "-append",
+      "console=ttyS0 loglevel=6 panic=0 clocksource=hpet tsc=nowatchdog no_timer_check lab=/dev/ttyS1",
+    ],
   ];
   // It ends with its runner, however that ends.
   return [

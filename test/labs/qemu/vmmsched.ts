@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ProfileReport } from "../../../core/cli/profile-report.js";
 import { run } from "../command.js";
 import { repository } from "../places.js";
 import { isManaged, sleepMs, type LogLine } from "../vmmsched-log.js";
@@ -19,14 +20,18 @@ export class Vmmsched implements AsyncDisposable {
   #rest = "";
   #errors = "";
 
-  private constructor(private readonly child: ChildProcess) {}
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly file: string,
+    private readonly lab: QemuLab,
+  ) {}
 
   /** Starts `vmmsched run` and waits until it manages these domains. `policies` is the rest of the configuration. */
   static async start(lab: QemuLab, policies: string, managed: readonly string[]): Promise<Vmmsched> {
     const file = join(lab.folder, `vmmsched-${String(++runs)}.yaml`);
     await writeFile(file, `${configOf(lab)}${policies}`);
     const child = spawn("setpriv", ["--pdeathsig", "KILL", process.execPath, program, "run", "-c", file]);
-    const vmmsched = new Vmmsched(child);
+    const vmmsched = new Vmmsched(child, file, lab);
     const log = createWriteStream(file.replace(/yaml$/, "log"));
     child.stdout.on("data", (bytes: Buffer) => {
       log.write(bytes);
@@ -58,6 +63,15 @@ export class Vmmsched implements AsyncDisposable {
       }
       await sleepMs(50);
     }
+  }
+
+  /** Puts another rest of the configuration in force. */
+  async configure(policies: string): Promise<void> {
+    const changes = () => this.#lines.filter(({ event }) => event === "config-changed").length;
+    const before = changes();
+    await writeFile(`${this.file}.new`, `${configOf(this.lab)}${policies}`);
+    await rename(`${this.file}.new`, this.file);
+    await this.waitForLog(() => changes() > before);
   }
 
   /** SIGTERM, then the exit code. */
@@ -94,13 +108,29 @@ pauseBudgetMs: 50
 }
 
 /** What `vmmsched ps --json` prints: one look a line. */
-export async function ps(lab: QemuLab, ...options: readonly string[]): Promise<readonly unknown[]> {
-  const file = join(lab.folder, "ps.yaml");
+export function ps(lab: QemuLab, ...options: readonly string[]): Promise<readonly unknown[]> {
+  return printedBy(lab, "ps", ...options);
+}
+
+/** What `vmmsched profile show --json` prints. */
+export async function profileShow(lab: QemuLab): Promise<ProfileReport> {
+  const [report] = await printedBy(lab, "profile", "show");
+  return report as ProfileReport;
+}
+
+async function printedBy(lab: QemuLab, ...command: readonly string[]): Promise<readonly unknown[]> {
+  const file = join(lab.folder, "look.yaml");
   await writeFile(file, configOf(lab));
-  const printed = await run(process.execPath, [program, "ps", "-c", file, "--json", ...options]);
+  const printed = await run(process.execPath, [program, ...command, "-c", file, "--json"]);
   return printed
     .toString()
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as unknown);
+}
+
+/** What `vmmsched ps --image` prints. */
+export async function psOfImage(image: string): Promise<unknown> {
+  const printed = await run(process.execPath, [program, "ps", "--image", image, "--json"]);
+  return JSON.parse(printed.toString()) as unknown;
 }

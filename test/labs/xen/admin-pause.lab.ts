@@ -17,7 +17,7 @@ const changes = 4;
 
 const config = `
 intervalMs: 100
-policyDeadlineMs: 100
+policyDeadlineMs: 400
 policies:
   - name: idle-only
     options:

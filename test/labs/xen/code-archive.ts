@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile, readdir, truncate } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { run } from "../command.js";
 import { repository } from "../places.js";
 
@@ -35,8 +36,22 @@ async function filesUnder(folder: string): Promise<string[]> {
     .map((entry) => join(entry.parentPath, entry.name).slice(repository.length + 1));
 }
 
-/** Writes dist, the production dependencies and the data files of the sources as a tar archive onto the raw disk. */
-export async function writeCodeDisk(disk: string): Promise<void> {
+/** Adds files of the host to a tar archive, under other paths. */
+async function append(archive: string, more: ReadonlyMap<string, string>): Promise<void> {
+  const stage = await mkdtemp(join(tmpdir(), "vmmsched-files-"));
+  try {
+    for (const [path, from] of more) {
+      await mkdir(dirname(join(stage, path)), { recursive: true });
+      await symlink(from, join(stage, path));
+    }
+    await run("tar", ["-C", stage, "--dereference", "-rf", archive, "."]);
+  } finally {
+    await rm(stage, { recursive: true });
+  }
+}
+
+/** Writes dist, the production dependencies, the data files of the sources, and `more` (files of the host by path) as a tar archive onto the raw disk. */
+export async function writeCodeDisk(disk: string, more: ReadonlyMap<string, string>): Promise<void> {
   const files = new Set(["package.json"]);
   for (const folder of await productionPackages())
     for (const file of await filesUnder(folder)) files.add(file);
@@ -45,5 +60,6 @@ export async function writeCodeDisk(disk: string): Promise<void> {
     for (const file of await filesUnder(folder)) if (!/\.[cm]?tsx?$/.test(file)) files.add(file);
   const list = [...files].filter((file) => !unneeded.some((pattern) => pattern.test(file))).sort();
   await run("tar", ["-C", repository, "--no-recursion", "-cf", disk, "-T", "-"], { input: list.join("\n") });
+  await append(disk, more);
   await truncate(disk, diskBytes);
 }

@@ -26,7 +26,7 @@ const modules = [
   "virtio_console",
 ];
 
-const xenPrograms = ["xl", "xenstored", "xenconsoled", "xen-init-dom0", "xenctx"];
+const xenPrograms = ["xl", "libxl-save-helper", "xenstored", "xenconsoled", "xen-init-dom0", "xenctx"];
 const xenstorePrograms = ["xenstore-ls", "xenstore-read", "xenstore-write", "xenstore-list"];
 
 function findModules(root: string, release: string): Map<string, string> {
@@ -37,17 +37,20 @@ function findModules(root: string, release: string): Map<string, string> {
   return found;
 }
 
-/** The shared libraries of the given programs and libraries, by the name the loader looks for. */
-async function sharedLibraries(files: readonly string[], root: string): Promise<Map<string, string>> {
+/** The shared libraries of the given programs and libraries, by the name the loader looks for; those in `folders` come before the host's. */
+export async function sharedLibraries(
+  files: readonly string[],
+  folders: readonly string[],
+): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  const env = { ...process.env, LD_LIBRARY_PATH: join(root, "usr", libraries) };
+  const env = { ...process.env, LD_LIBRARY_PATH: folders.join(":") };
   for (const file of files) {
     const { stdout } = await attempt("ldd", [file], { env });
     for (const line of stdout.toString().split("\n")) {
       const [, name, path] = /^\s*(\S+) => (.+?)(?: \(0x[0-9a-f]+\))?$/.exec(line) ?? [];
       if (name === undefined || path === undefined) continue;
       if (path === "not found")
-        throw new Error(`${file} needs ${name}, which is neither in Xen's packages nor on this host`);
+        throw new Error(`${file} needs ${name}, which is neither in the packages nor on this host`);
       found.set(name, path);
     }
   }
@@ -87,7 +90,10 @@ export async function buildDom0Image(
     .filter((name) => /^lib(xen|xl|yajl).*\.so\.[\d.]+$/.test(name))
     .map((name) => join(root, "usr", libraries, name))
     .filter((path) => statSync(path).isFile());
-  const needed = await sharedLibraries([...programs.values(), ...xenLibraries], root);
+  const needed = await sharedLibraries(
+    [...programs.values(), ...xenLibraries],
+    [join(root, "usr", libraries)],
+  );
   for (const path of xenLibraries) needed.set(basename(path), path);
   for (const [name, path] of needed) archive.copy(join(libraries, name), path);
   archive.copy(loader, `/${loader}`);

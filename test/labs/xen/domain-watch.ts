@@ -13,7 +13,8 @@ const everyMs = 20;
 
 /**
  * Asks the hypervisor for its list of domains, which is what `xl list` prints, but quicker than that program starts.
- * A domain has ended when it is dying (1) or shut down (4), or is no longer there.
+ * A domain has appeared when the toolstack has named it, by which vmmsched includes and excludes it. It has ended when
+ * it is dying (1) or shut down (4), or is no longer there.
  */
 const script = `
   const koffi = require("koffi");
@@ -21,6 +22,10 @@ const script = `
   const xch = xen.func("void *xc_interface_open(void *, void *, unsigned int)")(null, null, 0);
   const list = xen.func("int xc_domain_getinfolist(void *, uint32_t, unsigned int, _Out_ uint8_t *)");
   const bytes = Buffer.alloc(64 * 112);
+  const store = koffi.load("libxenstore.so.4");
+  const xs = store.func("void *xs_open(unsigned long)")(0);
+  const read = store.func("void *xs_read(void *, uint32_t, const char *, _Out_ uint32_t *)");
+  const isNamed = (id) => read(xs, 0, "/local/domain/" + id + "/name", [0]) !== null;
   let living = new Set();
   const look = () => {
     const count = list(xch, 0, 64, bytes);
@@ -28,6 +33,7 @@ const script = `
     const now = new Set();
     for (let at = 0; at < count * 112; at += 112)
       if ((bytes.readUInt32LE(at + 4) & 5) === 0) now.add(bytes.readUInt16LE(at));
+    for (const id of now) if (!living.has(id) && !isNamed(id)) now.delete(id);
     for (const id of now) if (!living.has(id)) console.log("appeared", id, ms);
     for (const id of living) if (!now.has(id)) console.log("ended", id, ms);
     living = now;

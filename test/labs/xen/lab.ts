@@ -16,6 +16,8 @@ import { ensureSavedState } from "./saved-state.js";
 export interface LabOptions {
   /** Names the folder of this run's logs. */
   readonly name: string;
+  /** Further files for Dom0: those of the host, by path below /opt/vmmsched. */
+  readonly files?: () => Promise<ReadonlyMap<string, string>>;
   /** Progress of what takes long; default: standard error. */
   readonly say?: (text: string) => void;
 }
@@ -44,7 +46,7 @@ export class XenLab implements Lab, AsyncDisposable {
       const state = await ensureSavedState(images, say);
       const folder = await newRunFolder(cache, options.name);
       const disk = join(folder, "code.disk");
-      await writeCodeDisk(disk);
+      await writeCodeDisk(disk, (await options.files?.()) ?? new Map());
       endings.add(() => rm(disk, { force: true }));
       const machine = await Machine.start({ images, folder, disk, state });
       endings.add(() => machine[Symbol.asyncDispose]());

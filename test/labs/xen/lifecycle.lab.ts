@@ -18,7 +18,7 @@ const bootTimeoutMs = 240_000;
 
 const config = `
 intervalMs: ${String(intervalMs)}
-policyDeadlineMs: 100
+policyDeadlineMs: 400
 policies:
   - name: idle-only
     options:

@@ -26,7 +26,7 @@ const background = [
 
 const config = `
 intervalMs: 100
-policyDeadlineMs: 100
+policyDeadlineMs: 400
 policies:
   - name: idle-only
     options:

@@ -64,6 +64,17 @@ export class Vmmsched {
     }
   }
 
+  /** Puts another configuration in force, and waits until it is. */
+  async configure(config: string): Promise<void> {
+    const changes = (lines: readonly LogLine[]) =>
+      lines.filter(({ event }) => event === "config-changed").length;
+    const before = changes(await this.logLines());
+    await this.lab.dom0.run(
+      `cat > ${configuration}.new <<'EOC'\n${config}\nEOC\nmv ${configuration}.new ${configuration}`,
+    );
+    await this.waitForLog((lines) => changes(lines) > before, startTimeoutMs);
+  }
+
   async signal(name: "TERM" | "INT" | "KILL"): Promise<void> {
     await this.lab.dom0.run(`kill -${name} ${String(this.pid)}`, { mayFail: true });
   }

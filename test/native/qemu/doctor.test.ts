@@ -11,7 +11,7 @@ describe("the doctor for QEMU", () => {
     const checks = checked(machine);
     assert.deepEqual(
       [...checks.keys()],
-      ["QMP socket", "registers", "RAM", "interrupts", "cgroup"].map((one) => `vm: ${one}`),
+      ["QMP socket", "registers", "RAM", "interrupts", "cgroup", "disks"].map((one) => `vm: ${one}`),
     );
     assert.deepEqual(
       [...checks.values()].filter(({ ok }) => !ok).map(({ name, found }) => [name, found]),
@@ -21,6 +21,13 @@ describe("the doctor for QEMU", () => {
       (await machine.account()).received.filter((command) => command === "stop"),
       [],
     );
+  });
+
+  it("tells of disks, and of the limit that they have", async () => {
+    await using machine = await ScriptedMachine.start();
+    assert.match(checked(machine).get("vm: disks")?.found ?? "", /^no disk/);
+    await machine.plug({ qdev: "vda", throttle: { bps: 1e6 } });
+    assert.equal(checked(machine).get("vm: disks")?.found, "I/O limit 1000000 B/s");
   });
 
   it("names the options for RAM that is private", async () => {

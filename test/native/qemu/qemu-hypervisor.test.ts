@@ -4,6 +4,7 @@ import { isVmmschedError, type ErrorCode } from "../../../core/errors.js";
 import type { Domain } from "../../../core/hypervisor.js";
 import { pageBytes, type Frame } from "../../../core/memory/address.js";
 import { QemuHypervisor } from "../../../native/qemu/qemu-hypervisor.js";
+import type { ScriptedDisk } from "./scripted-disks.js";
 import { ScriptedMachine } from "./scripted-machine.js";
 
 const coded = (code: ErrorCode) => (error: unknown) => isVmmschedError(error, code);
@@ -71,6 +72,14 @@ describe("the QEMU driver", () => {
     );
     assert.equal(domain.canInterrupt, true);
     assert.throws(() => hypervisor.open(99), coded("ERR_DOMAIN_GONE"));
+  });
+
+  it("names the process of a machine, by which whoever connects next knows it again", () => {
+    const { instance } = opened();
+    assert.match(instance ?? "", /^\d+\.\d+$/);
+    hypervisor[Symbol.dispose]();
+    hypervisor = new QemuHypervisor({ directory: machine.folder, machines: [] });
+    assert.equal(opened().instance, instance);
   });
 
   it("has the uuid that it was given", async () => {
@@ -260,6 +269,37 @@ describe("the QEMU driver", () => {
     assert.equal((await machine.account()).running, true);
     assert.throws(() => hypervisor.domains(), coded("ERR_HYPERVISOR_UNAVAILABLE"));
   });
+
+  it("has disks with a limit, by themselves where there is no cgroup", async () => {
+    await machine.plug({ qdev: "vda" });
+    const domain = opened();
+    const own = domain.share();
+    assert.equal(own?.ioBytesPerSecond, 0);
+    domain.setShare({ ...own, ioBytesPerSecond: 1e6 });
+    assert.deepEqual(domain.share(), { ...own, ioBytesPerSecond: 1e6 });
+    assert.equal((await machine.account()).disks[0]?.throttle?.bps, 1e6);
+    if (own.weight === undefined)
+      assert.throws(() => domain.setShare({ weight: 5 }), coded("ERR_HYPERVISOR_CALL"));
+  });
+
+  for (const [what, happen] of [
+    ["the guest reboots", () => machine.emit("RESET")],
+    ["the connection is lost", () => machine.tell({ what: "drop" })],
+  ] as const)
+    it(`gets back what its disks had when ${what}: the domain after that has nothing of ours`, async () => {
+      const before: ScriptedDisk = { qdev: "vda", ro: false, throttle: { bps: 9e6 }, group: "g" };
+      await machine.plug(before);
+      const first = opened();
+      assert.equal(first.share()?.ioBytesPerSecond, 9e6);
+      first.setShare({ ioBytesPerSecond: 1e6 });
+      await happen();
+      const { id } = first.info;
+      const deadline = performance.now() + 30_000;
+      while ((hypervisor.domains()[0]?.id ?? id) === id && performance.now() < deadline) await sleep(20);
+      assert.notEqual(hypervisor.domains()[0]?.id, id);
+      assert.deepEqual((await machine.account()).disks, [before]);
+      assert.equal(opened().share()?.ioBytesPerSecond, 9e6);
+    });
 
   it("takes no interrupts without a qtest socket", async () => {
     await machine.behave("endianness", { raw: "FAIL" });

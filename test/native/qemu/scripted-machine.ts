@@ -4,6 +4,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { ScriptedDisk } from "./scripted-disks.js";
 
 /** What the scripted QEMU does with a command instead of what QEMU does. `events` come before the answer. */
 export interface Behaviour {
@@ -19,6 +20,7 @@ export type Order =
   | { readonly what: "behave"; readonly command: string; readonly behaviour: Behaviour }
   | { readonly what: "emit"; readonly event: string; readonly data?: object }
   | { readonly what: "drop" | "ask" }
+  | { readonly what: "disks"; readonly disks: readonly ScriptedDisk[] }
   | { readonly what: "split"; readonly text: string }
   | { readonly what: "greet"; readonly greeting?: string };
 
@@ -26,6 +28,7 @@ export type Order =
 export interface Account {
   readonly received: readonly string[];
   readonly running: boolean;
+  readonly disks: readonly ScriptedDisk[];
 }
 
 const ramBytes = 16 * 2 ** 20;
@@ -75,6 +78,11 @@ export class ScriptedMachine implements AsyncDisposable {
 
   emit(event: string, data?: object): Promise<Account> {
     return this.tell(data === undefined ? { what: "emit", event } : { what: "emit", event, data });
+  }
+
+  /** From now on it has these. */
+  plug(...disks: readonly ScriptedDisk[]): Promise<Account> {
+    return this.tell({ what: "disks", disks });
   }
 
   async account(): Promise<Account> {

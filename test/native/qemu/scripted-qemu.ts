@@ -5,6 +5,7 @@
 import * as koffi from "koffi";
 import { openSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { ScriptedDisks } from "./scripted-disks.js";
 import type { Behaviour, Order } from "./scripted-machine.js";
 
 const [qmpPath = "", qtestPath = "", ramPath = "", sharing = "shared"] = process.argv.slice(2);
@@ -51,6 +52,7 @@ let client: Socket | undefined;
 let greeting: string | undefined = '{"QMP": {"version": {}, "capabilities": []}}';
 const behaviours = new Map<string, Behaviour>();
 const received: string[] = [];
+const disks = new ScriptedDisks();
 
 function hva(address: number): string {
   const [from, , , at] =
@@ -94,6 +96,8 @@ function standard(command: string, parameters: Record<string, string>): unknown 
       return [
         { label: "qtest", filename: `disconnected:unix:${qtestPath},server=on`, "frontend-open": true },
       ];
+    case "query-block":
+      return disks.query();
     case "human-monitor-command":
       return monitor(parameters["command-line"] ?? "");
     default:
@@ -120,6 +124,11 @@ function answer(socket: Socket, line: string): void {
   if (behaviour.raw !== undefined) return void socket.write(`${behaviour.raw}\r\n`);
   if (behaviour.error !== undefined) {
     socket.write(`${JSON.stringify({ error: { class: "GenericError", desc: behaviour.error }, id })}\r\n`);
+    return;
+  }
+  const refused = execute === "block_set_io_throttle" ? disks.set(parameters) : undefined;
+  if (refused !== undefined) {
+    socket.write(`${JSON.stringify({ error: { class: "GenericError", desc: refused }, id })}\r\n`);
     return;
   }
   const value = "return" in behaviour ? behaviour.return : standard(execute, parameters);
@@ -155,7 +164,8 @@ process.on("message", (order: Order) => {
   if (order.what === "drop") client?.destroy();
   if (order.what === "greet") greeting = order.greeting;
   if (order.what === "split") client?.write(order.text);
-  process.send?.({ received: [...received], running });
+  if (order.what === "disks") disks.disks = order.disks;
+  process.send?.({ received: [...received], running, disks: disks.disks });
 });
 process.on("disconnect", () => process.exit());
 qtest.listen(qtestPath, () => qmp.listen(qmpPath, () => process.send?.({ received, running })));

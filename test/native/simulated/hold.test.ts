@@ -8,6 +8,11 @@ const burners = [
   { comm: "burn-b", workload: { kind: "burn" } },
 ] as const;
 
+function isFrozen(view: GuestView, comm: string): boolean {
+  const frozen = bitOffsetOf("task_struct", "frozen");
+  return ((view.space.u32(view.task(comm), (frozen >>> 5) * 4) >>> (frozen & 31)) & 1) === 1;
+}
+
 describe("holding a thread of a simulated guest from outside", () => {
   for (const [kind, way] of [
     ["pv", "irq_work"],
@@ -25,8 +30,7 @@ describe("holding a thread of a simulated guest from outside", () => {
         const task = view.task("burn-a");
         assert.equal(view.member(task, "task_struct", "__state"), 0x2001);
         assert.equal(view.member(task, "task_struct", "on_rq"), 0);
-        const frozen = bitOffsetOf("task_struct", "frozen");
-        assert.equal((view.space.u32(task, (frozen >>> 5) * 4) >>> (frozen & 31)) & 1, 1);
+        assert.ok(isFrozen(view, "burn-a"));
         host.advance(200 * msNs);
         assert.equal(view.runtimeNs("burn-a") - held, 0);
         view.release("burn-a", way);
@@ -47,9 +51,9 @@ describe("holding a thread of a simulated guest from outside", () => {
     host.advance(1.1 * secondNs);
     view.hold("sleepy");
     host.advance(10 * msNs);
-    assert.equal(view.member(view.task("sleepy"), "task_struct", "__state"), 1);
+    assert.ok(!isFrozen(view, "sleepy"));
     host.advance(secondNs);
-    assert.equal(view.member(view.task("sleepy"), "task_struct", "__state"), 0x2001);
+    assert.ok(isFrozen(view, "sleepy"));
     const held = view.runtimeNs("sleepy");
     view.release("sleepy", "call");
     host.advance(2 * secondNs);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { PausedDomain } from "../../../core/hypervisor.js";
 import { isVmmschedError } from "../../../core/errors.js";
-import type { Frame } from "../../../core/memory/address.js";
+import { pageBytes, type Frame } from "../../../core/memory/address.js";
 import { createSimulatedHost, SimulatedHypervisor } from "../../../native/simulated/index.js";
 import { GuestView, hostWithGuest, msNs, secondNs } from "./guest-view.js";
 
@@ -91,6 +91,21 @@ describe("SimulatedHypervisor", () => {
     assert.equal(view.domain.memory.readFrames([vcpu.root, 5 as Frame], into), 1);
     assert.equal(into[4096], 0);
   });
+
+  for (const kind of ["pv", "pvh"] as const)
+    it(`shows all RAM of a ${kind} domain for a search, each frame once`, async () => {
+      using view = new GuestView(hostWithGuest(kind, burner), "guest");
+      const { memory, info } = view.domain;
+      const seen = new Set<Frame>();
+      const page = Buffer.alloc(pageBytes);
+      for await (const { bytes, frameAt } of view.domain.ram?.() ?? [])
+        for (let at = 0; at < bytes.length; at += pageBytes) {
+          memory.read(frameAt(at), 0, page);
+          assert.ok(bytes.subarray(at, at + pageBytes).equals(page));
+          seen.add(frameAt(at));
+        }
+      assert.equal(seen.size, info.memoryBytes / pageBytes);
+    });
 
   it("loses a domain that is destroyed, and finds it again under a new id after a reboot", () => {
     const host = hostWithGuest("pvh", burner);

@@ -18,7 +18,7 @@
 #define MAX_FRAMES 2048
 #define MAX_PORTS 32
 #define MAX_VCPUS 8
-#define MAX_KEYS 64
+#define MAX_KEYS 512
 
 struct domaininfo {
   uint16_t domain, pad1;
@@ -80,6 +80,9 @@ void fake_reset(void) {
   if (ftruncate(memory, MAX_FRAMES * PAGE) != 0) abort();
 }
 
+void *xs_read(void *xsh, uint32_t transaction, const char *path, unsigned *length);
+bool xs_write(void *xsh, uint32_t transaction, const char *path, const void *data, unsigned length);
+
 void fake_add(uint32_t id, uint32_t flags, uint32_t emulation_flags, uint32_t uuid_byte, uint32_t vcpus) {
   int at = domain_count++;
   while (at > 0 && domains[at - 1].info.domain > id) {
@@ -97,6 +100,13 @@ void fake_add(uint32_t id, uint32_t flags, uint32_t emulation_flags, uint32_t uu
   memset(d->info.handle, uuid_byte, 16);
   d->info.emulation_flags = emulation_flags;
   d->weight = 256;
+  char path[64], name[32];
+  unsigned length;
+  snprintf(path, sizeof path, "/local/domain/%u/name", id);
+  snprintf(name, sizeof name, "domain-%u", id);
+  void *known = xs_read(NULL, 0, path, &length);
+  if (known == NULL) xs_write(NULL, 0, path, name, strlen(name));
+  free(known);
 }
 
 void fake_remove(uint32_t id) {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Domain } from "../../../core/hypervisor.js";
 import type { Frame } from "../../../core/memory/address.js";
 import type { XenHypervisor } from "../../../native/xen/xen-hypervisor.js";
-import { describeWith, missingCompiler } from "./compiler.js";
+import { describeWith } from "../../describe-with.js";
+import { missingCompiler } from "./compiler.js";
 import { FakeXen } from "./fake-xen.js";
 
 const ENOENT = 2;

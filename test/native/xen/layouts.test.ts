@@ -14,7 +14,8 @@ import {
   vgcfInKernel,
   xenverVersion,
 } from "../../../native/xen/layouts.js";
-import { compile, describeWith, missingXenHeaders } from "./compiler.js";
+import { describeWith } from "../../describe-with.js";
+import { compile, missingXenHeaders } from "./compiler.js";
 
 type Values = Record<string, number>;
 

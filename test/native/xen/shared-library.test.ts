@@ -5,7 +5,8 @@ import { libxenctrlSpec } from "../../../native/xen/libxenctrl.js";
 import { libxenforeignmemorySpec } from "../../../native/xen/libxenforeignmemory.js";
 import { SharedLibrary, type LibraryPaths } from "../../../native/xen/shared-library.js";
 import { XenHypervisor } from "../../../native/xen/xen-hypervisor.js";
-import { compileFake, describeWith, missingCompiler } from "./compiler.js";
+import { describeWith } from "../../describe-with.js";
+import { compileFake, missingCompiler } from "./compiler.js";
 import { FakeXen, libraryPaths } from "./fake-xen.js";
 
 function openWith(paths: LibraryPaths): () => void {

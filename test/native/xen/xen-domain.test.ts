@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Domain, PausedDomain } from "../../../core/hypervisor.js";
 import type { XenHypervisor } from "../../../native/xen/xen-hypervisor.js";
-import { describeWith, missingCompiler } from "./compiler.js";
+import { describeWith } from "../../describe-with.js";
+import { missingCompiler } from "./compiler.js";
 import { FakeXen } from "./fake-xen.js";
 
 const EIO = 5;
@@ -79,6 +80,15 @@ describeWith("XenDomain", missingCompiler(), () => {
       xen.domains();
       domain.pause()[Symbol.dispose]();
       assert.equal(fake.calls.pauses(pv), 1);
+    });
+
+    it("of a domain that was suspended since the last list is refused, and given back: it may be being saved", () => {
+      fake.calls.flags(pv, shutdown);
+      assert.throws(() => domain.pause(), { code: "ERR_DOMAIN_GONE", message: /domain 1 has ended/ });
+      assert.equal(fake.calls.pauses(pv), 1);
+      assert.equal(fake.calls.pauseCount(pv), 0);
+      fake.calls.flags(pv, 0);
+      domain.pause()[Symbol.dispose]();
     });
 
     it("of a domain that went away while paused ends quietly", () => {

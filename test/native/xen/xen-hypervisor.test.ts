@@ -4,7 +4,8 @@ import { runInNewContext } from "node:vm";
 import * as koffi from "koffi";
 import { xenDoctor } from "../../../native/xen/doctor.js";
 import { XenHypervisor } from "../../../native/xen/xen-hypervisor.js";
-import { compileFake, describeWith, missingCompiler } from "./compiler.js";
+import { describeWith } from "../../describe-with.js";
+import { compileFake, missingCompiler } from "./compiler.js";
 import { FakeXen, libraryPaths } from "./fake-xen.js";
 
 const dying = 1;
@@ -49,14 +50,24 @@ describeWith("XenHypervisor", missingCompiler(), () => {
     );
   });
 
-  it("takes names from xenstore", () => {
+  it("takes names from xenstore, and lists a domain when it has one", () => {
     const library = koffi.load(fake.path);
-    const write = library.func("bool xs_write(void *, uint32_t, str, str, unsigned int)") as unknown as (
-      ...values: unknown[]
-    ) => boolean;
-    write(null, 0, "/local/domain/4/name", "web", 3);
+    const store = {
+      write: library.func("bool xs_write(void *, uint32_t, str, str, unsigned int)"),
+      remove: library.func("bool xs_rm(void *, uint32_t, str)"),
+    } as unknown as Record<"write" | "remove", (...values: unknown[]) => boolean>;
+    fake.addPv(3);
     fake.addPv(4);
-    assert.equal(xen.domains()[0]?.name, "web");
+    store.remove(null, 0, "/local/domain/4/name");
+    assert.deepEqual(
+      xen.domains().map(({ id }) => id),
+      [3],
+    );
+    store.write(null, 0, "/local/domain/4/name", "web", 3);
+    assert.deepEqual(
+      xen.domains().map(({ name }) => name),
+      ["domain-3", "web"],
+    );
   });
 
   it("keeps array and records while the domains stay the same, and updates them in place", () => {
@@ -107,10 +118,14 @@ describeWith("XenHypervisor", missingCompiler(), () => {
     const collect = runInNewContext("gc") as () => void;
     const rounds = 5000;
     for (let i = 0; i < rounds; i++) xen.domains();
-    collect();
-    const before = process.memoryUsage().heapUsed;
-    for (let i = 0; i < rounds; i++) xen.domains();
-    const bytesPerCall = (process.memoryUsage().heapUsed - before) / rounds;
+    // Something else of the process may allocate meanwhile, but not every time.
+    let bytesPerCall = Number.POSITIVE_INFINITY;
+    for (let time = 0; time < 5; time++) {
+      collect();
+      const before = process.memoryUsage().heapUsed;
+      for (let i = 0; i < rounds; i++) xen.domains();
+      bytesPerCall = Math.min(bytesPerCall, (process.memoryUsage().heapUsed - before) / rounds);
+    }
     // One object a domain would be 20 * 16 bytes at least; what is left are a few numbers outside the loop.
     assert.ok(bytesPerCall < 200, `${bytesPerCall} bytes a call`);
   });

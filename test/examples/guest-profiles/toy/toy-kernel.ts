@@ -25,10 +25,12 @@ export type Layout = Readonly<
     | "recordBytes"
     | "id"
     | "process"
+    | "parent"
     | "state"
     | "flags"
     | "hold"
     | "cpu"
+    | "priority"
     | "cpuTimeNs"
     | "startTimeNs"
     | "name",
@@ -78,7 +80,7 @@ export class ToyKernel implements GuestKernel {
       capabilities: {
         hold: { can: true, how: "the hold word of the task record" },
         release: { can: true, how: "the hold word; the toy looks at it at each tick" },
-        priority: { can: false, why: "the toy has no priorities" },
+        priority: { can: true, how: "the priority word of the task record" },
       },
     };
   }
@@ -93,6 +95,11 @@ export class ToyKernel implements GuestKernel {
       this.restarts++;
       into.restartDomain();
     }
+  }
+
+  /** The toy knows no task that runs more often than most. */
+  priorityOf(nice: number): number {
+    return Math.max(0, nice);
   }
 
   plan(change: TaskChange, edit: EditTransaction): "planned" | NotNow {
@@ -148,11 +155,12 @@ export class ToyKernel implements GuestKernel {
     const row = into.addTask();
     columns.id[row] = id;
     columns.process[row] = this.#process[index] ?? 0;
+    columns.parent[row] = space.i32(record, layout.parent);
     columns.address[row] = record;
     columns.state[row] = taskStates.indexOf(this.#stateOf(record));
     columns.hold[row] = holdStates.indexOf(this.#holdOf(record));
     columns.cpu[row] = space.i32(record, layout.cpu);
-    columns.priority[row] = 0;
+    columns.priority[row] = space.i32(record, layout.priority);
     space.storeU64(record, layout.cpuTimeNs, columns.cpuTimeNs, row);
     space.storeU64(record, layout.startTimeNs, columns.startTimeNs, row);
     space.read(record, layout.name, columns.name.subarray(row * nameBytes, (row + 1) * nameBytes));
@@ -163,21 +171,24 @@ export class ToyKernel implements GuestKernel {
     return id !== 0 && space.i32(record, layout.id) === id;
   }
 
-  #stage({ kind, address, id, startTimeNs }: TaskChange, edit: EditTransaction): "planned" | NotNow {
+  #stage(change: TaskChange, edit: EditTransaction): "planned" | NotNow {
     const { space, layout, protect } = this.#facts;
+    const { kind, address, id, startTimeNs } = change;
     if (!this.#isRecord(address)) return "gone";
     if (space.i32(address, layout.id) !== id || space.u64(address, layout.startTimeNs) !== startTimeNs)
       return "gone";
     if (this.#isSystem(address) || (kind === "hold" && protect.has(this.#name(address))))
       return "untouchable";
     if (space.u32(headerVa, header.lock) !== 0) return "lock held";
-    const hold = space.u32(address, layout.hold);
-    if ((hold !== 0) === (kind === "hold")) return "nothing to do";
+    const word = kind === "priority" ? layout.priority : layout.hold;
+    const found = space.i32(address, word);
+    const value = kind === "priority" ? change.priority : kind === "hold" ? 1 : 0;
+    if (found === value) return "nothing to do";
     edit
       .expect32(headerVa, header.lock, 0)
       .expect32(address, layout.id, id)
-      .expect32(address, layout.hold, hold)
-      .write32(address, layout.hold, kind === "hold" ? 1 : 0);
+      .expect32(address, word, found)
+      .write32(address, word, value);
     return "planned";
   }
 

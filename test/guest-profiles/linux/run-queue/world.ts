@@ -7,8 +7,12 @@ import { FairQueue } from "../../../../guest-profiles/linux/run-queue/fair-queue
 import type { RunQueueLayout } from "../../../../guest-profiles/linux/run-queue/layout.js";
 import { Overlay } from "../../../../guest-profiles/linux/run-queue/overlay.js";
 import { Pressure } from "../../../../guest-profiles/linux/run-queue/psi.js";
+import { reweighTask, type Load } from "../../../../guest-profiles/linux/run-queue/reweigh.js";
 import { Machine } from "../../../core/memory/machine.js";
+import type { PsiLayout } from "../../../../guest-profiles/linux/run-queue/psi-layout.js";
 import { psiLayout } from "./layouts.js";
+import { blocked, loadAverageOf, loadSumOf } from "./load-average.js";
+import { PressureWorld } from "./pressure-world.js";
 import { randomTree, type Shape } from "./red-black.js";
 
 const base = 0xffff888000000000n;
@@ -23,9 +27,12 @@ export interface Entity {
   readonly va: bigint;
   /** Entity itself: inside the task_struct for tasks. */
   readonly se: bigint;
-  readonly weight: bigint;
-  readonly vruntime: bigint;
-  readonly deadline: bigint;
+  weight: bigint;
+  vruntime: bigint;
+  deadline: bigint;
+  /** se.avg.load_sum and period_contrib. */
+  loadSum: bigint;
+  contrib: bigint;
   readonly slice: bigint;
   readonly idle: boolean;
   readonly members?: Entity[];
@@ -49,7 +56,7 @@ export class World {
   readonly rq: bigint;
   readonly area = base + 0x40000n;
   readonly root: Entity[];
-  readonly groups = [base + 0x20000n, base + 0x21000n];
+  readonly pressure: PressureWorld;
   readonly #tools: DequeueTools;
   #next = base + 0x100000n;
   #names = 0;
@@ -61,6 +68,9 @@ export class World {
     /** Is it the task that has the CPU, or a group above that one? */
     readonly runs: (entity: Entity) => boolean,
     pick: (below: number) => number,
+    psi: PsiLayout = psiLayout,
+    /** Has the kernel a key that switches cgroups off? */
+    withKey = true,
   ) {
     for (let page = 0; page < pageCount; page++) {
       this.machine.fill(page + 1);
@@ -69,34 +79,37 @@ export class World {
     this.space = new AddressSpace(this.machine, fourLevelPaging, this.machine.root);
     this.rq = this.area;
     this.root = this.#entities(plan);
-    const symbols = new Map([
-      ["psi_system", vaFromBigInt(this.groups[1] ?? 0n)],
-      ["psi_cgroups_enabled", vaFromBigInt(base + 0x22000n)],
-      ["psi_disabled", vaFromBigInt(base + 0x22008n)],
-    ]);
+    this.pressure = new PressureWorld(this, psi, base + 0x20000n, this.area);
     this.#tools = {
-      fairClass: vaFromBigInt(base + 0x23000n),
+      fairClass: vaFromBigInt(base + 0x18000n),
       layout,
       overlay,
       queue: new FairQueue(overlay, layout),
-      pressure: new Pressure(overlay, psiLayout, symbols),
+      pressure: new Pressure(overlay, psi, this.pressure.symbols(withKey)),
     };
     this.#lay(pick);
   }
 
   /** The dequeue of the product, committed to memory. Returns what forbade it. */
   dequeue(task: Entity): string | undefined {
+    return this.#edit(
+      () =>
+        dequeueTask(this.#tools, vaFromBigInt(task.va), vaFromBigInt(this.rq), vaFromBigInt(this.area))?.why,
+    );
+  }
+
+  /** The same of the product's change of a load. */
+  reweigh(task: Entity, load: Load): string | undefined {
+    return this.#edit(() => reweighTask(this.#tools, vaFromBigInt(task.va), vaFromBigInt(this.rq), load));
+  }
+
+  #edit(stage: () => string | undefined): string | undefined {
     const edit = new EditTransaction();
     this.space.flush();
     edit.begin(this.space);
     overlay.begin(this.space);
-    const refusal = dequeueTask(
-      this.#tools,
-      vaFromBigInt(task.va),
-      vaFromBigInt(this.rq),
-      vaFromBigInt(this.area),
-    );
-    if (refusal !== undefined) return refusal.why;
+    const refusal = stage();
+    if (refusal !== undefined) return refusal;
     overlay.stage(edit);
     return edit.commit(this.machine.paused()) === "committed" ? undefined : "not committed";
   }
@@ -142,6 +155,8 @@ export class World {
         vruntime: BigInt.asUintN(64, vruntime),
         deadline: BigInt.asUintN(64, vruntime * 1n + BigInt(one.slice)),
         slice: BigInt(one.slice),
+        loadSum: 0n,
+        contrib: 0n,
         idle: one.idle,
         ...members,
       };
@@ -150,27 +165,13 @@ export class World {
 
   #lay(pick: (below: number) => number): void {
     const { rq, layout } = this;
-    this.w64(base + 0x22000n, 0, 1n);
     this.w64(rq, layout.rq.clock, clockNs);
     const head = rq + BigInt(layout.rq.cfsTasks);
     this.w64(head, 0, head);
     this.w64(head, 8, head);
     const tasks = this.#layQueue(this.rootQueue, this.root, 0n, pick);
     this.w32(rq, layout.rq.nrRunning, tasks);
-    this.groups.forEach((group, i) => {
-      const counts = this.counts(i);
-      this.w64(group, psiLayout.group.parent, this.groups[i + 1] ?? 0n);
-      this.w32(group, psiLayout.group.enabled, 1);
-      this.w64(group, psiLayout.group.perCpu, counts - this.area);
-      this.w32(counts, psiLayout.counts.tasks + 4 * psiLayout.count.running, tasks);
-      this.w32(counts, psiLayout.counts.stateMask, 0b1110000);
-      this.w64(counts, psiLayout.counts.stateStart, clockNs - 1000n);
-    });
-  }
-
-  /** psi_group_cpu of a group on this CPU. */
-  counts(group: number): bigint {
-    return base + 0x30000n + BigInt(group) * 0x1000n;
+    this.pressure.lay(tasks, clockNs);
   }
 
   #layQueue(
@@ -184,6 +185,7 @@ export class World {
     for (const entity of entities) {
       const { se } = entity;
       this.w64(se, layout.entity.weight, entity.weight);
+      this.#layLoad(entity, pick);
       this.w64(se, layout.entity.vruntime, entity.vruntime);
       if (layout.entity.deadline !== undefined) this.w64(se, layout.entity.deadline, entity.deadline);
       if (layout.entity.slice !== undefined) this.w64(se, layout.entity.slice, entity.slice);
@@ -218,6 +220,15 @@ export class World {
       .toSorted((a, b) => (BigInt.asIntN(64, key(a) - key(b)) < 0n ? -1 : 1));
   }
 
+  #layLoad(entity: Entity, pick: (below: number) => number): void {
+    const { loadAvg = 0, loadSum = 0, periodContrib = 0 } = this.layout.entity;
+    entity.loadSum = BigInt(pick(47742));
+    entity.contrib = BigInt(pick(1024));
+    this.w64(entity.se, loadSum, entity.loadSum);
+    this.w32(entity.se, periodContrib, Number(entity.contrib));
+    this.w64(entity.se, loadAvg, loadAverageOf(entity));
+  }
+
   #layTask({ va, se }: Entity): void {
     const { layout } = this;
     const head = this.rq + BigInt(layout.rq.cfsTasks);
@@ -227,18 +238,12 @@ export class World {
     this.w64(node, 8, head);
     this.w64(next, 8, node);
     this.w64(head, 0, node);
-    this.w64(va, layout.task.schedClass, base + 0x23000n);
+    this.w64(va, layout.task.schedClass, base + 0x18000n);
     this.w32(va, layout.task.policy, 0);
     this.w32(va, layout.task.numaPreferredNode ?? 0, 0xffffffff);
     this.w64(va, layout.task.lastQueued ?? 0, clockNs - 7n);
     this.w32(va, layout.contributesToLoad.word, 0xffffffff);
-    this.w32(va, psiLayout.task.flags, 4);
-    const css = base + 0x24000n;
-    this.w64(va, psiLayout.task.cgroups, css);
-    this.w64(css, psiLayout.defaultCgroup, css + 0x1000n);
-    this.w64(css + 0x1000n, psiLayout.cgroup.psi, this.groups[0] ?? 0n);
-    this.w64(css + 0x1000n, psiLayout.cgroup.node, css + 0x2000n);
-    this.w64(css + 0x2000n, psiLayout.inode, 77n);
+    this.pressure.layTask(va);
   }
 
   #layCounts(cfs: bigint, entities: readonly Entity[], tasks: number): void {
@@ -254,6 +259,8 @@ export class World {
       sumOf(entities, ({ weight }) => weight),
     );
     this.w32(cfs, at.invWeight, 1234);
+    this.w64(cfs, at.loadAvg ?? 0, sumOf(entities, loadAverageOf) + blocked.average);
+    this.w64(cfs, at.loadSum ?? 0, sumOf(entities, loadSumOf) + blocked.sum);
     const current = entities.find((entity) => !inTree.includes(entity));
     this.w64(cfs, at.curr, current?.se ?? 0n);
     if (layout.lag === undefined) return;

@@ -1,24 +1,22 @@
 import assert from "node:assert/strict";
 import {
-  held,
-  heldInTurn,
   host,
   policyTable,
   testPolicy,
+  wished,
+  wishedInTurn,
   type DomainSketch,
   type HostSketch,
   type ProcessSketch,
-} from "../../core/testing.js";
-import idleOnly, { type Options } from "../../plugins/idle-only/index.js";
+} from "../../../core/testing.js";
+import idleOnly, { type Options } from "../../../plugins/idle-only/index.js";
+import { defaults } from "./sketches.js";
 
 const options: Options = {
+  ...defaults,
   background: [{ domain: "pv1", process: "burn-*" }],
   ignore: [{ domain: "*", process: "cron" }],
-  processCpuPercent: 5,
-  domainCpuPercent: 10,
   domainBusyTicks: 1,
-  busyTicks: 1,
-  idleTicks: 1,
 };
 
 const burn: ProcessSketch = { name: "burn-1", state: "running", cpuPercent: 100, threads: 2 };
@@ -43,6 +41,20 @@ describe("idle-only", () => {
     ["lets run when the others are idle", idle, []],
     ["lets run when there are no others", with_(), []],
     ["holds when a process runs elsewhere", busy, hold],
+    [
+      "lets run when who is busy has no say",
+      with_({
+        name: "pv2",
+        hasSay: false,
+        processes: [{ name: "make", state: "running", cpuPercent: 90 }],
+      }),
+      [],
+    ],
+    [
+      "holds in a domain that has no say as in any other",
+      { domains: [{ ...home, hasSay: false }, ...busy.domains.slice(1)] },
+      hold,
+    ],
     [
       "holds when a process waits for a CPU elsewhere",
       with_({ name: "pv2", processes: [{ name: "make", state: "queued" }] }),
@@ -162,7 +174,7 @@ describe("idle-only", () => {
   it("keeps what an earlier run held, until the others were idle for long enough", () => {
     const left: DomainSketch = { name: "pv1", processes: [{ name: "burn-1", hold: "held" }] };
     const quiet: HostSketch = { domains: [left, ...idle.domains.slice(1)] };
-    const held = heldInTurn(idleOnly, { ...options, idleTicks: 2 }, [
+    const held = wishedInTurn(idleOnly, { ...options, idleTicks: 2 }, [
       { ...quiet, intervalMs: 0 },
       quiet,
       quiet,
@@ -175,13 +187,16 @@ describe("idle-only", () => {
     Array.from(idleOnly.decide(host(busy), options, state));
     const patient = { ...options, idleTicks: 2 };
     const seen = host(idle);
-    assert.deepEqual(held(idleOnly.decide(seen, patient, idleOnly.init(patient, state)), seen), hold);
+    assert.deepEqual(wished(idleOnly.decide(seen, patient, idleOnly.init(patient, state)), seen), hold);
   });
 
   it("forgets domains that are gone", () => {
     const state = idleOnly.init(options);
     Array.from(idleOnly.decide(host(busy), options, state));
     Array.from(idleOnly.decide(host({ domains: [] }), options, state));
-    assert.equal(state.standings.size, 0);
+    assert.deepEqual(
+      state.groups.map(({ standings, members, unexplained }) => [standings, members, unexplained]),
+      [[new Map(), new Map(), new Map()]],
+    );
   });
 });
