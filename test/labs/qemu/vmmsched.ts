@@ -56,10 +56,13 @@ export class Vmmsched implements AsyncDisposable {
     const deadline = performance.now() + timeoutMs;
     while (!ready(this.#lines)) {
       if (performance.now() > deadline || this.child.exitCode !== null) {
-        const end = this.#lines.slice(-20).map((line) => JSON.stringify(line));
-        throw new Error(
-          `vmmsched did not get there within ${String(timeoutMs)} ms; the end of its log:\n${end.join("\n")}\n${this.#errors}`,
-        );
+        const { exitCode } = this.child;
+        const what =
+          exitCode === null
+            ? `did not get there within ${String(timeoutMs)} ms`
+            : `ended with ${String(exitCode)} before it got there`;
+        const end = this.#lines.slice(-3).map((line) => JSON.stringify(line).slice(0, 400));
+        throw new Error(`vmmsched ${what}; the end of its log:\n${end.join("\n")}\n${this.#errors}`);
       }
       await sleepMs(50);
     }

@@ -54,11 +54,15 @@ export class Vmmsched {
     for (;;) {
       const lines = await this.logLines();
       if (ready(lines)) return lines;
-      if (Date.now() > deadline || (await this.exitCode()) !== undefined) {
-        const { stdout } = await this.lab.dom0.run(`tail -n 20 ${log}`);
-        throw new Error(
-          `vmmsched did not get there within ${String(timeoutMs)} ms; the end of its log:\n${stdout}`,
-        );
+      const code = await this.exitCode();
+      if (Date.now() > deadline || code !== undefined) {
+        await this.#keepLog();
+        const { stdout } = await this.lab.dom0.run(`tail -n 3 ${log} | cut -c 1-400`);
+        const what =
+          code === undefined
+            ? `did not get there within ${String(timeoutMs)} ms`
+            : `ended with ${String(code)} before it got there`;
+        throw new Error(`vmmsched ${what}; the end of its log, which is kept in ${this.lab.folder}:\n${stdout}`);
       }
       await sleepMs(500);
     }
