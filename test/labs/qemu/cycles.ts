@@ -3,6 +3,7 @@ import type { Guest } from "../guest.js";
 import { sleepMs } from "../vmmsched-log.js";
 import type { Hand, Note, SeenThread } from "./hand.js";
 import { toldGains } from "./told.js";
+import { gained, Turn } from "./turn.js";
 import { isHeld, threadsOf, type RunningWork, type Work } from "./works.js";
 
 const heldMs = 15;
@@ -29,7 +30,7 @@ export function emptyFigures(): WorkFigures {
   return { cycles: 0, told: 0, failures: [], holdMs: [], releaseMs: [], notNow: new Map() };
 }
 
-/** Works of one guest that are held and released together, with the figures of each. */
+/** Works of one guest that are held and released, together or each at its own pace, with the figures of each. */
 export class Cycles {
   readonly #figures: readonly WorkFigures[];
   readonly #pids: readonly number[];
@@ -72,6 +73,27 @@ export class Cycles {
       if (told) this.#figuresOf(index).told++;
     }
     await this.release(still);
+  }
+
+  /** Holds and releases each work so many times, at its own pace. Not told by the guest. */
+  async apart(cycles: number): Promise<void> {
+    const turns = this.running.map((running, index) => new Turn(running, this.#figuresOf(index), cycles));
+    while (turns.some(({ done }) => !done)) {
+      const threads = this.hand.threads(this.#pids);
+      const wanted = turns.map((turn) => turn.look(threads));
+      const those = (kind: "hold" | "release") =>
+        wanted.flatMap((one) => (one.kind === kind ? one.threads : []));
+      this.hand.stepBoth(those("hold"), those("release"), this.#note);
+      const late = turns.map((turn) => turn.waitedMs > patienceMs);
+      const lacking = turns.find((_turn, index) => late[index])?.lacking;
+      if (lacking !== undefined)
+        this.#giveUp(
+          lacking,
+          late.map((is) => (is ? undefined : 0)),
+          threads,
+        );
+      await sleepMs(stepMs);
+    }
   }
 
   /** Holds all, and returns them as they are from then on. */
@@ -161,10 +183,4 @@ export class Cycles {
   assertNoFailure(): void {
     assert.deepEqual(this.#failures(), []);
   }
-}
-
-function gained(before: SeenThread, now: readonly SeenThread[]): number {
-  const found = now.find(({ id }) => id === before.id);
-  assert.ok(found !== undefined, `thread ${String(before.id)} has gone`);
-  return found.cpuTimeNs - before.cpuTimeNs;
 }

@@ -110,6 +110,12 @@ export class Hand implements Disposable {
     this.#change(threads, (thread) => ({ kind, ...named(thread) }), note);
   }
 
+  /** The same with threads that are to be held and others that are to be released. */
+  stepBoth(hold: readonly SeenThread[], release: readonly SeenThread[], note?: Note): void {
+    const kindOf = (thread: SeenThread) => (hold.includes(thread) ? "hold" : "release");
+    this.#change([...hold, ...release], (thread) => ({ kind: kindOf(thread), ...named(thread) }), note);
+  }
+
   /** Gives all threads of these processes a nice value, tick for tick, until every one has it. */
   async setPriority(pids: readonly number[], nice: number): Promise<void> {
     const priority = this.kernel.priorityOf?.(nice);

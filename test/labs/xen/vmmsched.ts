@@ -62,7 +62,9 @@ export class Vmmsched {
           code === undefined
             ? `did not get there within ${String(timeoutMs)} ms`
             : `ended with ${String(code)} before it got there`;
-        throw new Error(`vmmsched ${what}; the end of its log, which is kept in ${this.lab.folder}:\n${stdout}`);
+        throw new Error(
+          `vmmsched ${what}; the end of its log, which is kept in ${this.lab.folder}:\n${stdout}`,
+        );
       }
       await sleepMs(500);
     }
