@@ -7,6 +7,9 @@ import type { LibXenCtrl } from "./libxenctrl.js";
 
 const twoTo32 = 2 ** 32;
 
+/** XEN_INVALID_MAX_VCPU_ID (public/domctl.h): of a domain that is being made, and has no vCPUs yet. */
+const noVcpuYet = 0xffff_ffff;
+
 /** What xc_domaininfo_t says of one domain, updated in place. */
 export class DomainRecord implements DomainInfo {
   name: string;
@@ -19,7 +22,8 @@ export class DomainRecord implements DomainInfo {
   cpuTimeNs = 0;
   paused = false;
   ended = false;
-  maxVcpuId = 0;
+  /** -1 for as long as it has no vCPUs. */
+  maxVcpuId = -1;
   /** It was missing from a later list: its number may be another domain's by now. */
   gone = false;
 
@@ -38,7 +42,8 @@ export class DomainRecord implements DomainInfo {
   update(list: DataView, at: number, layout: DomainInfoLayout): void {
     const flags = list.getUint32(at + layout.flags, true);
     this.vcpuCount = list.getUint32(at + layout.nr_online_vcpus, true);
-    this.maxVcpuId = list.getUint32(at + layout.max_vcpu_id, true);
+    const maxVcpuId = list.getUint32(at + layout.max_vcpu_id, true);
+    this.maxVcpuId = maxVcpuId === noVcpuYet ? -1 : maxVcpuId;
     this.memoryBytes = u64(list, at + layout.tot_pages) * pageBytes;
     this.cpuTimeNs = u64(list, at + layout.cpu_time);
     this.paused = (flags & domainFlags.paused) !== 0;

@@ -56,7 +56,7 @@ export class VcpuRegisters {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
-  /** Online vCPUs in order of their ids. Throws ERR_DOMAIN_GONE. */
+  /** Online vCPUs in order of their ids; none up to `maxVcpuId` -1. Throws ERR_DOMAIN_GONE. */
   read(maxVcpuId: number): readonly VcpuContext[] {
     let count = 0;
     for (let id = 0; id <= maxVcpuId; id++) {

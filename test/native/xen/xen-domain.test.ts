@@ -171,6 +171,11 @@ describeWith("XenDomain", missingCompiler(), () => {
       ]);
     });
 
+    it("are none in a domain that is being made, of which Xen gives no greatest id", () => {
+      fake.addPv(30, 0x30, 0);
+      assert.deepEqual(xen.open(30).vcpus(), []);
+    });
+
     it("leave out vCPUs that are offline, and keep the caller's records apart", () => {
       const before = domain.vcpus();
       fake.calls.offline(pv, 0, true);
