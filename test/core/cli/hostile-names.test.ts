@@ -9,7 +9,7 @@ import { statusReport } from "../../../core/control/status-report.js";
 import type { Domain } from "../../../core/hypervisor.js";
 import { createLog } from "../../../core/json-log.js";
 import type { ConfiguredPolicy, ConfiguredProfile } from "../../../core/plugins/configure.js";
-import type { HostSnapshot, Wish } from "../../../core/policy.js";
+import type { HostSnapshot } from "../../../core/policy.js";
 import type { DomainSpec } from "../../../native/simulated/index.js";
 import { ControlPlace } from "../control/socket/control-place.js";
 import { ExplainedHost } from "../cycle/explain/explained-host.js";
@@ -140,7 +140,7 @@ describe("names that a hostile guest chooses", function () {
     for (const [parts, ...args] of [
       [{ observe }, "ps", `no such ${steering}`],
       [{}, "explain", "nobody", ...at],
-      [{}, "explain", id, String(held() + 1), ...at],
+      [{}, "explain", id, steering, ...at],
     ] as const) {
       const { stderr, exitCode } = await runWith(parts, ...args);
       assert.equal(exitCode, 1);
