@@ -1,8 +1,9 @@
 import { pino } from "pino";
+import { escapeJson } from "./escape.js";
 import type { Log, LogLevel } from "./log.js";
 
 /**
- * Logs to standard output, or to `write` when given. Writing is synchronous, so that the last lines before an exit
+ * What guests choose is in many of its fields: nothing in a line steers a terminal. Logs to standard output, or to `write` when given. Writing is synchronous, so that the last lines before an exit
  * are not lost.
  */
 export function createLog(level: LogLevel, write?: (line: string) => void): Log {
@@ -12,6 +13,7 @@ export function createLog(level: LogLevel, write?: (line: string) => void): Log 
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      hooks: { streamWrite: escapeJson },
       formatters: { level: (label) => ({ level: label }) },
     },
     destination,

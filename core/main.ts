@@ -44,7 +44,11 @@ const composition: Composition = {
 
   recover: async (config) => (await import("./wiring/recover.js")).recoverHost(config),
 
-  doctor: async (config, driver) => (await import("./wiring/drivers.js")).examineHost(driver, config.values),
+  async doctor(config, driver) {
+    const { examineHost } = await import("./wiring/drivers.js");
+    const { examinePermissions } = await import("./wiring/permissions.js");
+    return [...(await examineHost(driver, config.values)), ...examinePermissions(config)];
+  },
 
   demoHost: async () => (await import("./wiring/demo.js")).openDemoHost(),
 

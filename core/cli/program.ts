@@ -12,7 +12,7 @@ import { recoverCommand } from "./recover.js";
 import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { statusCommand } from "./status.js";
-import { printable, processTerminal, wrapLines, type Terminal } from "./terminal.js";
+import { printable, processTerminal, screened, wrapLines, type Terminal } from "./terminal.js";
 
 const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
@@ -31,8 +31,9 @@ Examples:
 export async function runCli(
   args: readonly string[],
   composition: Composition,
-  terminal: Terminal = processTerminal(),
+  raw: Terminal = processTerminal(),
 ): Promise<number> {
+  const terminal = screened(raw);
   let exitCode: number = exitCodes.ok;
   const finish = (code: number) => (exitCode = code);
   const program = new Command("vmmsched")
@@ -53,7 +54,8 @@ export async function runCli(
     demoCommand,
   ];
   for (const command of commands) {
-    program.addCommand(command(composition, terminal, finish));
+    // The demo paints, and its guests are its own.
+    program.addCommand(command(composition, command === demoCommand ? raw : terminal, finish));
   }
   // addCommand leaves a command with its own settings: every one gets the program's.
   for (const command of withSubcommands(program)) {

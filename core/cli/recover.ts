@@ -37,7 +37,7 @@ export const recoverCommand: CommandBuilder = (composition, terminal, finish) =>
 function recoveryPage({ complete, undone, dropped, left, problems }: RecoveryReport): string {
   const lines = [
     ...undone.map((change) => `${printable(change.domain)}: ${whatWasDone(change)}`),
-    ...dropped.map(({ domain, reason }) => `${printable(domain)}: dropped: ${reason}`),
+    ...dropped.map(({ domain, reason }) => `${printable(domain)}: dropped: ${printable(reason)}`),
     ...left.map(({ domain, what, pid, tid, name, reason }) => {
       const whose = name === undefined ? "" : ` of ${printable(name)} ${String(pid)}/${String(tid)}`;
       return `${printable(domain)}: LEFT: ${what}${whose}: ${printable(reason)}`;

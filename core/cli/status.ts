@@ -51,7 +51,7 @@ function statusPage({
     ...domains.flatMap(({ name, lostSay }) =>
       lostSay === undefined
         ? []
-        : [`  ${printable(name)} has no say for ${String(lostSay.seconds)} s: ${lostSay.reason}`],
+        : [`  ${printable(name)} has no say for ${String(lostSay.seconds)} s: ${printable(lostSay.reason)}`],
     ),
     `changed shares: ${String(shareCount)}`,
     ...domains.flatMap(shareLines),

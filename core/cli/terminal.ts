@@ -1,3 +1,5 @@
+import { escapeControls, escapeJson, escapeLines } from "../escape.js";
+
 /** Where a command writes: `text` is written as it is, so guest-chosen strings go through {@link printable} first. */
 export interface Terminal {
   readonly stdout: (text: string) => void;
@@ -16,22 +18,21 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Control characters as `\x1b`: names are chosen by guests, and a terminal obeys what it is sent. */
-export function printable(text: string): string {
-  return text.replace(
-    // eslint-disable-next-line no-control-regex -- control characters are what this is about
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => {
-      const code = character.charCodeAt(0);
-      return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
-    },
-  );
+/** Control characters as `\x1b`, newlines too: for what guests choose, within a line of ours. */
+export const printable = escapeControls;
+
+/** A terminal that gets nothing but text and line ends, whatever a command forgets to make {@link printable}. */
+export function screened({ stdout, stderr, interactive }: Terminal): Terminal {
+  return {
+    stdout: (text) => stdout(escapeLines(text)),
+    stderr: (text) => stderr(escapeLines(text)),
+    interactive,
+  };
 }
 
 /** JSON on one line, with the control characters escaped that JSON itself leaves alone. */
 export function jsonLine(value: unknown): string {
-  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(value).replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, escape);
+  return escapeJson(JSON.stringify(value));
 }
 
 /** Breaks long lines at spaces; continued lines keep their indentation. */

@@ -1,4 +1,5 @@
 import { VmmschedError } from "../errors.js";
+import { escapeControls } from "../escape.js";
 
 /** How a domain can be named on a command line. */
 interface NamedDomain {
@@ -19,7 +20,7 @@ export function wantedDomains<Domain extends NamedDomain>(
     const known = domains.map((domain) => domain.name).join(", ");
     throw new VmmschedError(
       "ERR_DOMAIN_GONE",
-      `there is no domain ${missing.join(", ")}; domains now: ${known || "none"}`,
+      escapeControls(`there is no domain ${missing.join(", ")}; domains now: ${known || "none"}`),
     );
   }
   return domains.filter((domain) => names(domain).some((name) => wanted.includes(name)));

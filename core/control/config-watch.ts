@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { isVmmschedError } from "../errors.js";
 import { checkConfig, type LoadedConfig } from "../config/load.js";
 import { readSource } from "../config/source-document.js";
+import { requireOwnPath } from "../permissions/own-path.js";
 import { DirectoryWatch, withAncestors, type WatchedDirectory } from "../plugins/directory-watch.js";
 
 /** After the last event; and until a file that is not good counts as such, since half-written ones mend themselves. */
@@ -52,6 +53,7 @@ export class ConfigWatch implements Disposable {
     this.#timer = setTimeout(() => {
       this.#renew();
       try {
+        requireOwnPath(this.file);
         const source = readSource(this.file, {
           unreadable: "ERR_CONFIG_UNREADABLE",
           invalid: "ERR_CONFIG_INVALID",

@@ -51,7 +51,7 @@ export interface CycleThreadCalls {
 
 /** What the control thread serves. */
 export interface ControlThreadCalls {
-  /** Reads and checks the configuration. Throws ERR_CONFIG_UNREADABLE or ERR_CONFIG_INVALID. */
+  /** Reads and checks the configuration. Throws ERR_CONFIG_UNREADABLE, ERR_CONFIG_INVALID or ERR_UNSAFE_PERMISSIONS. */
   configure(): Config;
   /**
    * Reads and checks everything else, and starts the policies; they see the host in these buffers, which have room for the

@@ -8,6 +8,7 @@ import {
   type Effective,
   type EffectivePlugin,
 } from "../plugins/configure.js";
+import { requireOwnPath } from "../permissions/own-path.js";
 import { noOverrides, type Overrides } from "../plugins/overrides.js";
 import { PluginLibrary } from "../plugins/library.js";
 import type { LibraryChange } from "../plugins/library-change.js";
@@ -103,10 +104,13 @@ export class ControlPlane {
   /** Throws what is wrong with the configured directories or the plugins that the configuration names. */
   async open(): Promise<void> {
     const { values, source } = this.#config;
+    for (const directory of [...this.data.pluginDirectories, ...values.pluginDirectories])
+      requireOwnPath(directory);
     this.#staging = openStaging(values.runtimeDirectory);
     this.#library = new PluginLibrary({
       directories: this.#searchPath(),
       staging: this.#staging,
+      bundled: this.data.bundledPlugins,
       inUse: () => this.#staged(),
       changed: (change) => void this.change(() => this.#libraryChanged(change)),
     });
@@ -229,12 +233,16 @@ export class ControlPlane {
     this.#library?.sweep();
   }
 
-  /** A plugin that the configuration names and that cannot be used is told by what is wrong with it. */
+  /**
+   * A plugin that the configuration names and that cannot be used is told by what is wrong with it; so is any that others
+   * could change, named or not: somebody has to mend it, or has broken in.
+   */
   #refuseBroken(): void {
     const { values } = this.#config;
     const named = new Set(policySets(values).flatMap(({ policies }) => policies.map(({ name }) => name)));
     for (const { name, folder, problem } of this.library.entries) {
       if (problem === undefined) continue;
+      if (problem.code === "ERR_UNSAFE_PERMISSIONS") throw problem;
       if (named.has(name) && !this.library.plugins.has(name)) throw problem;
       this.log.error(
         { event: "plugin-refused", plugin: name, folder, error: problem.message },

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { loadConfig, type LoadedConfig } from "../config/load.js";
 import type { Log } from "../log.js";
+import { requireOwnPath } from "../permissions/own-path.js";
 import type { HostBuffers } from "../snapshot/host-columns.js";
 import type { ControlThreadCalls, ControlThreadData, CycleThreadCalls } from "./control-messages.js";
 import type { ControlPlane } from "./control-plane.js";
@@ -14,7 +15,11 @@ let config: LoadedConfig | undefined;
 let plane: ControlPlane | undefined;
 
 /** Read and checked once, for both threads. */
-const configuration = () => (config ??= loadConfig(data.configFile));
+const configuration = () => {
+  if (config !== undefined) return config;
+  requireOwnPath(data.configFile);
+  return (config = loadConfig(data.configFile));
+};
 
 const calls: ControlThreadCalls = {
   configure: () => configuration().values,

@@ -26,6 +26,8 @@ export type StopMode = keyof typeof patienceNs;
 @injectable()
 export class SchedulerLoop {
   readonly ended: Promise<void>;
+  /** Told of every tick that went through, those that release included; guests run meanwhile. */
+  ticked: (nowNs: number) => void = () => undefined;
   #stop: StopMode | undefined;
   #failure: unknown;
   #ticks = 0;
@@ -96,6 +98,7 @@ export class SchedulerLoop {
         const beganNs = this.clock.nowNs();
         this.cycle.tick();
         this.#ticks++;
+        this.ticked(beganNs);
         const quiet = schedule.slowsDown && quietness.look();
         const dueNs = schedule.next(beganNs, this.clock.nowNs(), quiet);
         this.#awake = new AbortController();
@@ -155,6 +158,7 @@ export class SchedulerLoop {
   #release(): number {
     try {
       this.cycle.tick(true);
+      this.ticked(this.clock.nowNs());
       return this.cycle.toUndo();
     } catch (error) {
       if (!isVmmschedError(error)) throw error;

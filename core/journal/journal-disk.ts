@@ -36,7 +36,9 @@ export const hostDisk: JournalDisk = {
   },
   create(path) {
     mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
-    return openSync(path, "w", 0o600);
+    // A file that is there already, as somebody else's link or with other permissions, is none of ours.
+    rmSync(path, { force: true });
+    return openSync(path, "wx", 0o600);
   },
   write: (fd, bytes) => writeSync(fd, bytes),
   rename: (from, to) => renameSync(from, to),

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { VmmschedError, messageOf } from "../errors.js";
-import { manifestName, readPluginSource, textOf } from "./plugin-source.js";
+import { manifestName, readPluginSource, textOf, type PluginTrust } from "./plugin-source.js";
 import { isPluginFolder } from "./search.js";
 import { stagePlugin, type StagedPlugin } from "./stage.js";
 import type { Staging } from "./staging.js";
@@ -31,6 +31,7 @@ export class KnownFolder {
   constructor(
     readonly path: string,
     private readonly staging: Staging,
+    private readonly trust: PluginTrust = "any",
   ) {
     this.#name = basename(path);
   }
@@ -63,7 +64,7 @@ export class KnownFolder {
 
   /** Reads and checks the folder again. What is new only counts when it is accepted. */
   look(nowMs: number): void {
-    const finding = examine(this.path, this.staging);
+    const finding = examine(this.path, this.staging, this.trust);
     if (this.#isCurrent(finding)) this.#pending = undefined;
     else {
       const same = this.#pending !== undefined && sameFinding(this.#pending.finding, finding);
@@ -111,11 +112,11 @@ export class KnownFolder {
   }
 }
 
-function examine(folder: string, staging: Staging): Finding {
+function examine(folder: string, staging: Staging, trust: PluginTrust): Finding {
   if (!isPluginFolder(folder)) return { kind: "missing" };
   let name = basename(folder);
   try {
-    const source = readPluginSource(folder);
+    const source = readPluginSource(folder, trust);
     name = claimedName(textOf(source, manifestName)) ?? name;
     return { kind: "good", staged: stagePlugin(source, staging) };
   } catch (error) {

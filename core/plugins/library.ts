@@ -28,6 +28,8 @@ export interface LibraryOptions {
   /** The search path. */
   readonly directories: readonly string[];
   readonly staging: Staging;
+  /** Directories of the search path whose plugins are as trusted as vmmsched itself; all others must be ours alone. */
+  readonly bundled?: readonly string[];
   /** Is told of changes, once a batch. Without it nothing is watched. */
   readonly changed?: (change: LibraryChange) => void;
   /** Versions that must stay staged although they may not be the newest any more. */
@@ -174,9 +176,11 @@ export class PluginLibrary implements Disposable {
     this.#watch?.renew(searchGroup(directory), withAncestors(directory));
     const { folders, notices } = listDirectory(directory);
     this.#directoryNotices.set(directory, notices);
+    const isBundled = (this.options.bundled ?? []).some((each) => resolve(each) === directory);
+    const trust = isBundled ? "any" : "own";
     for (const path of folders) {
       if (this.#folders.has(path)) continue;
-      this.#folders.set(path, new KnownFolder(path, this.options.staging));
+      this.#folders.set(path, new KnownFolder(path, this.options.staging, trust));
       this.#touchedFolders.add(path);
     }
     for (const { path } of this.#foldersOf(directory))

@@ -1,4 +1,5 @@
 import type { LoadedConfig } from "../config/load.js";
+import { isVmmschedError } from "../errors.js";
 import {
   soundEffective,
   hashOfEffective,
@@ -21,15 +22,19 @@ export interface LoadedPlugins {
 
 /**
  * Loads what a configuration uses of the plugins in these directories into this thread, once and for good: for commands
- * that look once, and for hosts that live in this process. Throws ERR_CONFIG_INVALID and ERR_PLUGIN_INVALID.
+ * that look once, and for hosts that live in this process. Those in `bundled` are as trusted as vmmsched itself. Throws
+ * ERR_CONFIG_INVALID and ERR_PLUGIN_INVALID, and ERR_UNSAFE_PERMISSIONS of others.
  */
 export async function loadConfigured(
   config: LoadedConfig,
   directories: readonly string[],
   staging: Staging,
+  bundled: readonly string[] = [],
 ): Promise<LoadedPlugins> {
-  using library = new PluginLibrary({ directories, staging });
+  using library = new PluginLibrary({ directories, staging, bundled });
   library.open();
+  const unsafe = library.entries.find(({ problem }) => isVmmschedError(problem, "ERR_UNSAFE_PERMISSIONS"));
+  if (unsafe?.problem !== undefined) throw unsafe.problem;
   const { policies, profiles } = soundEffective(config, library.plugins, noOverrides);
   return {
     policies: await Promise.all(

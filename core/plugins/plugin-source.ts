@@ -2,6 +2,10 @@ import { createHash } from "node:crypto";
 import { lstatSync, readFileSync, readdirSync, realpathSync, statSync, type BigIntStats } from "node:fs";
 import { join, sep } from "node:path";
 import { VmmschedError, messageOf } from "../errors.js";
+import { requireOwn, requireOwnPath } from "../permissions/own-path.js";
+
+/** Whether a plugin may be read where others could change it: those of operators may not. */
+export type PluginTrust = "own" | "any";
 
 /** The content of a plugin's folder, read all at once. */
 export interface PluginSource {
@@ -25,16 +29,18 @@ export function isLeftOut(name: string): boolean {
 
 /**
  * Reads the plugin in `folder`: every regular file below it that is not left out, as all were at one moment. Throws
- * ERR_PLUGIN_INVALID when that cannot be had: unreadable, too large, links that lead out of it, or never at rest.
+ * ERR_PLUGIN_INVALID when that cannot be had: unreadable, too large, links that lead out of it, or never at rest; and
+ * ERR_UNSAFE_PERMISSIONS, with trust `own`, where others could change any of it.
  */
-export function readPluginSource(folder: string): PluginSource {
+export function readPluginSource(folder: string, trust: PluginTrust = "any"): PluginSource {
   try {
+    if (trust === "own") requireOwnPath(folder);
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const before = walk(folder);
+      const before = walk(folder, trust);
       checkSize(folder, before);
       const files = new Map<string, Buffer>();
       for (const path of before.keys()) files.set(path, readFileSync(join(folder, path)));
-      if (sameFiles(before, walk(folder))) return { folder, files, hash: hashOf(files) };
+      if (sameFiles(before, walk(folder, trust))) return { folder, files, hash: hashOf(files) };
     }
   } catch (error) {
     if (error instanceof VmmschedError) throw error;
@@ -71,7 +77,7 @@ function entriesOf(directory: string) {
 }
 
 /** Regular files by their path, in the order of their names. */
-function walk(folder: string): ReadonlyMap<string, BigIntStats> {
+function walk(folder: string, trust: PluginTrust): ReadonlyMap<string, BigIntStats> {
   const root = realpathSync(folder);
   const found = new Map<string, BigIntStats>();
   const visit = (inside: string): void => {
@@ -79,6 +85,7 @@ function walk(folder: string): ReadonlyMap<string, BigIntStats> {
       if (isLeftOut(name)) continue;
       const path = inside === "" ? name : `${inside}/${name}`;
       const stats = lstatSync(join(folder, path), { bigint: true });
+      if (trust === "own") requireOwnEntry(join(folder, path), stats);
       if (stats.isDirectory()) visit(path);
       else if (stats.isFile()) found.set(path, stats);
       else if (stats.isSymbolicLink()) {
@@ -90,6 +97,16 @@ function walk(folder: string): ReadonlyMap<string, BigIntStats> {
   };
   visit("");
   return found;
+}
+
+/** Directories are looked at before what lies in them, and everything before it is read. */
+function requireOwnEntry(path: string, stats: BigIntStats): void {
+  if (stats.isSymbolicLink()) requireOwnPath(path);
+  else {
+    const [uid, mode] = [Number(stats.uid), Number(stats.mode)];
+    const isDirectory = () => stats.isDirectory();
+    requireOwn(path, { uid, mode, isDirectory, isSymbolicLink: () => false }, true);
+  }
 }
 
 /** What a symbolic link leads to: a file of the folder, or undefined for a directory of it, which is read anyway. */

@@ -7,13 +7,13 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VmmschedError, messageOf } from "../errors.js";
+import { requireOwnPath } from "../permissions/own-path.js";
 
 /** This package: what "vmmsched/plugin-api" means to a plugin, so that both sides share one copy of every class. */
 const packageRoot = fileURLToPath(new URL("../../../", import.meta.url));
@@ -68,9 +68,7 @@ export class Staging implements Disposable {
 export function openStaging(runtimeDirectory: string): Staging {
   try {
     mkdirSync(runtimeDirectory, { recursive: true, mode: 0o700 });
-    const { mode } = statSync(runtimeDirectory);
-    if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
-      throw new Error("others may write to it, and so could replace code that is about to be run");
+    requireOwnPath(runtimeDirectory);
     removeLeftovers(runtimeDirectory);
     const start = startTicks(process.pid) ?? "";
     return new Staging(mkdtempSync(join(runtimeDirectory, `staging-${process.pid}-${start}-`)));

@@ -25,7 +25,7 @@ export async function composeHere(
 ): Promise<DependencyContainer> {
   using staging = openStaging(mkdtempSync(join(tmpdir(), "vmmsched-")));
   const directories = [...bundledPlugins, ...operatorsPlugins, ...config.values.pluginDirectories];
-  const { policies, profiles } = await loadConfigured(config, directories, staging);
+  const { policies, profiles } = await loadConfigured(config, directories, staging, bundledPlugins);
   const shared = HostColumns.allocate(config.values.maxTasks);
   return compose({
     hypervisor,

@@ -16,6 +16,7 @@ import { TickCapture } from "../cycle/tick-capture.js";
 import { openJournal } from "../journal/open-journal.js";
 import { createLog } from "../json-log.js";
 import { WorkerPolicies } from "../policies/worker-policies.js";
+import { serviceManager } from "../service/service-manager.js";
 import { HostColumns } from "../snapshot/host-columns.js";
 import { compose } from "./container.js";
 import { loadDriver } from "./drivers.js";
@@ -65,6 +66,12 @@ export async function openScheduler(control: ControlLink, dryRun: boolean): Prom
       loop.hurry();
     };
     const cycle = container.resolve(Cycle);
+    const service = await serviceManager(process.env, process.pid, log);
+    loop.ticked = (nowNs) =>
+      service.ticked(
+        nowNs,
+        () => `${String(loop.counts.ticks)} ticks, ${String(cycle.heldTasks())} threads held`,
+      );
     cycle.ticked = (wishes) => capture.take(wishes);
     const seen = [loop, cycle, registry] as const;
     scheduler = () => schedulerStatus(...seen);
@@ -74,9 +81,16 @@ export async function openScheduler(control: ControlLink, dryRun: boolean): Prom
         loop.fail(error);
       });
     return {
-      start: () => loop.start(),
-      stop: (mode) => loop.stop(mode),
+      async start() {
+        await loop.start();
+        service.ready();
+      },
+      stop(mode) {
+        service.stopping();
+        return loop.stop(mode);
+      },
       ended: loop.ended
+        .finally(() => service[Symbol.dispose]())
         .finally(() => journal?.close())
         .finally(() => control.close())
         .finally(() => {

@@ -24,6 +24,8 @@ interface MappedWindow {
   readonly length: number;
   readonly view: DataView;
   readonly bytes: Uint8Array;
+  /** It is mapped for reading only until something in it is to be written: a stray write of ours reaches no guest that we leave alone. */
+  writable: boolean;
 }
 
 /** A region of the machine with the file behind it. */
@@ -127,13 +129,17 @@ export class GuestRam implements WritablePhysicalMemory, Disposable {
     const piece = this.#find(frame);
     if (!piece.writable) throw this.#frameError("ERR_FRAME_UNWRITABLE", frame, "is a ROM to the guest");
     const at = frame - piece.first + piece.inFile;
-    windowOf(piece, at).view.setUint32((at % windowFrames) * pageBytes + offset, value, true);
+    const window = windowOf(piece, at);
+    if (!window.writable) this.#makeWritable(window, frame);
+    window.view.setUint32((at % windowFrames) * pageBytes + offset, value, true);
   }
 
-  /** Throws ERR_FRAME_UNWRITABLE where a write would. */
-  requireWritable(frame: Frame): void {
-    if (!this.#find(frame).writable)
-      throw this.#frameError("ERR_FRAME_UNWRITABLE", frame, "is a ROM to the guest");
+  /** Maps it for writing, which the first write would do otherwise. Throws ERR_FRAME_UNWRITABLE where a write would. */
+  prepareWrite(frame: Frame): void {
+    const piece = this.#find(frame);
+    if (!piece.writable) throw this.#frameError("ERR_FRAME_UNWRITABLE", frame, "is a ROM to the guest");
+    const window = windowOf(piece, frame - piece.first + piece.inFile);
+    if (!window.writable) this.#makeWritable(window, frame);
   }
 
   [Symbol.dispose](): void {
@@ -147,11 +153,21 @@ export class GuestRam implements WritablePhysicalMemory, Disposable {
     }
   }
 
+  #makeWritable(window: MappedWindow, frame: Frame): void {
+    if (libc().mprotect(window.address, window.length, PROT_READ | PROT_WRITE) !== 0)
+      throw this.#frameError(
+        "ERR_FRAME_UNWRITABLE",
+        frame,
+        `cannot be mapped for writing: ${errnoName(lastErrno())}`,
+      );
+    window.writable = true;
+  }
+
   #map(file: MappedFile): void {
     const { size } = fstatSync(file.fd);
     for (let offset = 0; offset < size; offset += windowBytes) {
       const length = Math.min(windowBytes, size - offset);
-      const result = libc().mmap(null, length, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, offset);
+      const result = libc().mmap(null, length, PROT_READ, MAP_SHARED, file.fd, offset);
       const address = BigInt(result);
       if (address === mapFailed) {
         throw new VmmschedError(
@@ -161,7 +177,8 @@ export class GuestRam implements WritablePhysicalMemory, Disposable {
         );
       }
       const memory = koffi.view(address, length);
-      file.windows.push({ address, length, view: new DataView(memory), bytes: new Uint8Array(memory) });
+      const [view, bytes] = [new DataView(memory), new Uint8Array(memory)];
+      file.windows.push({ address, length, view, bytes, writable: false });
     }
   }
 

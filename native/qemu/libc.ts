@@ -54,6 +54,11 @@ function bindAll() {
       fd: number,
       offset: number,
     ) => number | bigint,
+    mprotect: library.func("int mprotect(void *, size_t, int)") as (
+      at: Address,
+      bytes: number,
+      protection: number,
+    ) => number,
     munmap: library.func("int munmap(void *, size_t)") as (at: Address, bytes: number) => number,
   };
 }

@@ -45,7 +45,7 @@ export class QemuDomain implements Domain {
 
   prepareWrite(frame: Frame): void {
     this.#requireAlive();
-    this.#connection.ram.ram.requireWritable(frame);
+    this.#connection.ram.ram.prepareWrite(frame);
   }
 
   /** Always the same object, so it must be disposed before the next pause. */

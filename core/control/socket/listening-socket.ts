@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   rmdirSync,
   rmSync,
-  statSync,
   type BigIntStats,
 } from "node:fs";
 import { connect, type Server } from "node:net";
@@ -14,6 +13,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { journalPid } from "../../journal/open-journal.js";
 import { messageOf, VmmschedError } from "../../errors.js";
+import { requireOwnPath } from "../../permissions/own-path.js";
 import { checkSocketPath } from "./socket-path.js";
 
 /** How often a name is tried that others take, remove and claim meanwhile. */
@@ -52,23 +52,10 @@ export async function listenAt(server: Server, path: string): Promise<Disposable
 
 /** File permissions are what guards the socket, so nobody else may put another one in its place. */
 function preparePrivateDirectory(directory: string): void {
-  onDisk(directory, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
-  const { uid, mode } = statSync(directory);
-  const self = process.geteuid?.() ?? 0;
-  if (uid !== self && uid !== 0) {
-    throw refusal(directory, `${directory} belongs to user ${uid}, and this runs as user ${self}`, {
-      mend: `chown ${self} ${directory}`,
-    });
-  }
-  if ((mode & 0o022) !== 0) {
-    throw refusal(
-      directory,
-      `others than its owner may write to ${directory}, so they could replace the socket`,
-      {
-        mend: `chmod 700 ${directory}`,
-      },
-    );
-  }
+  onDisk(directory, () => {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    requireOwnPath(directory);
+  });
 }
 
 function listening(server: Server, bound: string, path: string): Promise<void> {

@@ -1,9 +1,10 @@
 import { suggestion } from "../../config/wording.js";
 import { VmmschedError } from "../../errors.js";
+import { escapeControls } from "../../escape.js";
 import type { ProcessSnapshot } from "../../policy.js";
 import type { ManagedDomain } from "../managed-domain.js";
 
-/** How many of several are named in a message. */
+/** How many of several are named in a message. Guests choose names, and a message may have several lines: a name has none. */
 const mostNamed = 5;
 
 /** The domain with this name, id or uuid. Throws ERR_DOMAIN_UNKNOWN or ERR_DOMAIN_AMBIGUOUS. */
@@ -18,7 +19,7 @@ export function findDomain(domains: readonly ManagedDomain[], wanted: string): M
       "ERR_DOMAIN_AMBIGUOUS",
       `${JSON.stringify(wanted)} is the name or id of ${found.length} domains; give the uuid: ${found.map(titleOf).join(", ")}`,
     );
-  const names = domains.map(({ info }) => info.name);
+  const names = domains.map(({ info }) => escapeControls(info.name));
   throw new VmmschedError(
     "ERR_DOMAIN_UNKNOWN",
     `there is no domain with the name, id or uuid ${JSON.stringify(wanted)}${suggestion(wanted, names)}; there are: ${domains.map(titleOf).join(", ") || "none"}`,
@@ -33,7 +34,7 @@ export function findProcesses(
 ): readonly ProcessSnapshot[] {
   const found = processes.filter(({ pid }) => String(pid) === wanted);
   if (found.length > 0) return found;
-  throw new VmmschedError("ERR_PROCESS_UNKNOWN", messageFor(domain, processes, wanted));
+  throw new VmmschedError("ERR_PROCESS_UNKNOWN", escapeControls(messageFor(domain, processes, wanted)));
 }
 
 function messageFor(
@@ -64,5 +65,5 @@ function named(processes: readonly ProcessSnapshot[]): string {
 }
 
 function titleOf({ info }: ManagedDomain): string {
-  return `${info.name} (${String(info.id)}, ${info.uuid})`;
+  return `${escapeControls(info.name)} (${String(info.id)}, ${info.uuid})`;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -158,6 +159,16 @@ describe("the configuration file, watched", () => {
     writeFileSync(config.file, interval(100));
     await until(() => config.told.length === 3);
     assert.deepEqual(config.told, ["ERR_CONFIG_INVALID", "ERR_CONFIG_UNREADABLE", 100]);
+  });
+
+  it("is not read while others may write to it", async () => {
+    using config = new WatchedConfig();
+    chmodSync(config.file, 0o664);
+    writeFileSync(config.file, interval(300));
+    await until(() => config.told.length === 1);
+    chmodSync(config.file, 0o644);
+    await until(() => config.told.length === 2);
+    assert.deepEqual(config.told, ["ERR_UNSAFE_PERMISSIONS", 300]);
   });
 
   it("says nothing of the same text, and needs no more handles after many changes", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { chmodSync } from "node:fs";
 import { describe, it } from "mocha";
 import { until } from "./socket/control-place.js";
 import { RunningPlane } from "./running-plane.js";
@@ -33,6 +34,30 @@ describe("the control plane", function () {
     await plane.logs("policy-live", ({ version }) => version === "1.0.2");
     const mended = await plane.operators.show("p");
     assert.deepEqual([mended.lastReload?.result, mended.problem], ["live", undefined]);
+  });
+
+  it("does not start with a plugin or a plugin directory that others may change", async () => {
+    for (const path of ["plugins", "plugins/p", "plugins/p/index.js"]) {
+      await using plane = new RunningPlane();
+      plane.workshop.policy("plugins/p", {}, { "index.js": policy });
+      chmodSync(plane.workshop.at(path), 0o777);
+      // Also where the configuration does not name it.
+      await assert.rejects(plane.open("[]"), { code: "ERR_UNSAFE_PERMISSIONS", message: /mode 0777/ });
+    }
+  });
+
+  it("goes on with the version of a plugin before others could change it", async () => {
+    await using plane = new RunningPlane();
+    plane.workshop.policy("plugins/p", {}, { "index.js": policy });
+    await plane.open("[{ name: p }]");
+    chmodSync(plane.workshop.at("plugins/p"), 0o777);
+    plane.workshop.policy("plugins/p", { version: "1.0.1" }, { "index.js": policy });
+    const { error } = await plane.logs("plugin-refused");
+    assert.match(String(error), /plugins\/p: its group and everybody may write[^]*mend: chmod go-w/);
+    const shown = await plane.operators.show("p");
+    assert.deepEqual([shown.state, shown.version], ["active", "1.0.0"]);
+    chmodSync(plane.workshop.at("plugins/p"), 0o755);
+    await plane.logs("policy-live", ({ version }) => version === "1.0.1");
   });
 
   it("reports the options that a policy goes on with, not those that it refused", async () => {

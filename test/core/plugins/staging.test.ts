@@ -47,7 +47,7 @@ describe("the staging directory", () => {
         mkdirSync(path);
         chmodSync(path, 0o777);
       },
-      /others may write to it/,
+      /everybody may write to it/,
     ],
     [
       "is a file",

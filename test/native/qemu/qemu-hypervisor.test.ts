@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isVmmschedError, type ErrorCode } from "../../../core/errors.js";
 import type { Domain } from "../../../core/hypervisor.js";
@@ -131,6 +132,28 @@ describe("the QEMU driver", () => {
     );
     assert.throws(() => paused.memory.write32(lowFrame, 0, 1), coded("ERR_TRANSACTION_STATE"));
     assert.throws(() => paused.interrupt?.(0, 1), coded("ERR_TRANSACTION_STATE"));
+  });
+
+  it("maps nothing for writing before something is to be written", () => {
+    const kinds = () =>
+      readFileSync("/proc/self/maps", "utf8")
+        .split("\n")
+        .filter((line) => line.endsWith(machine.ramFile))
+        .map((line) => line.split(" ")[1]);
+    const domain = opened();
+    machine.poke(highOffset, 5);
+    assert.equal(domain.memory.i32(highFrame, 0), 5);
+    {
+      using paused = domain.pause();
+      assert.ok(paused.vcpus().length > 0);
+      assert.throws(() => domain.prepareWrite?.(romFrame), coded("ERR_FRAME_UNWRITABLE"));
+    }
+    assert.deepEqual(kinds(), ["r--s"]);
+    domain.prepareWrite?.(highFrame);
+    assert.deepEqual(kinds(), ["rw-s"]);
+    // What was read before is read through the same mapping.
+    machine.poke(highOffset, 6);
+    assert.equal(domain.memory.i32(highFrame, 0), 6);
   });
 
   it("refuses a second pause, and gives the first back", async () => {

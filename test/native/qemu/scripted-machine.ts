@@ -53,6 +53,10 @@ export class ScriptedMachine implements AsyncDisposable {
     return new ScriptedMachine(folder, child, ram);
   }
 
+  get ramFile(): string {
+    return join(this.folder, "ram");
+  }
+
   get qmp(): string {
     return join(this.folder, "vm.qmp");
   }
