@@ -11,6 +11,7 @@ import {
   type DomainSpec,
 } from "../../../native/simulated/index.js";
 import type { Clock } from "../../../core/clock.js";
+import type { Hypervisor } from "../../../core/hypervisor.js";
 import { Cycle } from "../../../core/cycle/cycle.js";
 import { CycleJournal } from "../../../core/cycle/cycle-journal.js";
 import type { CycleOptions } from "../../../core/cycle/cycle-options.js";
@@ -53,7 +54,7 @@ export interface ScheduledHostOptions {
   /** One that another scheduler has left behind, in place of a new one with `domains`. */
   readonly host?: SimulatedHost;
   /** Its driver; default: a new one. */
-  readonly hypervisor?: SimulatedHypervisor;
+  readonly hypervisor?: Hypervisor;
   readonly seed?: number;
   readonly lockProbability?: number;
   readonly pause?: CycleOptions["pause"];
@@ -81,7 +82,7 @@ export interface ScheduledHostOptions {
 /** The whole scheduler on a simulated host, in virtual time, with a policy that a test writes in place. */
 export class ScheduledHost {
   readonly host: SimulatedHost;
-  readonly hypervisor: SimulatedHypervisor;
+  readonly hypervisor: Hypervisor;
   readonly cycle: Cycle;
   readonly registry: DomainRegistry;
   readonly loop: SchedulerLoop;
