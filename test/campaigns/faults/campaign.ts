@@ -76,7 +76,13 @@ async function faultyRun(
   const faults = new FaultSource(random, (ns) => host.advance(ns));
   const ignore = () => undefined;
   const fallen: LogFields[] = [];
-  const log: Log = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: (fields) => void fallen.push(fields) };
+  const log: Log = {
+    trace: ignore,
+    debug: ignore,
+    info: ignore,
+    warn: ignore,
+    error: (fields) => void fallen.push(fields),
+  };
   const scheduled = new ScheduledHost({
     ...{ domains: [], host, log, pause: random.chance(0.3) ? "early" : "late", headStartNs: 0 },
     hypervisor: new FaultyHypervisor(new SimulatedHypervisor(host), faults),
@@ -100,7 +106,8 @@ async function faultyRun(
     add("ran to the end");
   } catch (error) {
     // The scheduler's loop ends then, as by a signal.
-    if (!isVmmschedError(error)) problems.push(`a tick threw ${error instanceof Error ? (error.stack ?? "") : String(error)}`);
+    if (!isVmmschedError(error))
+      problems.push(`a tick threw ${error instanceof Error ? (error.stack ?? "") : String(error)}`);
     else add(`ended by ${error.code}`);
   }
   faults.end();

@@ -58,7 +58,8 @@ class FaultyDomain implements Domain {
     this.canInterrupt = inner.canInterrupt ?? false;
     const open = inner.eventChannel?.bind(inner);
     if (open !== undefined)
-      this.eventChannel = () => faults.failing("event channel", ["ERR_HYPERVISOR_CALL"], () => faultyChannel(open(), faults));
+      this.eventChannel = () =>
+        faults.failing("event channel", ["ERR_HYPERVISOR_CALL"], () => faultyChannel(open(), faults));
   }
 
   get info(): DomainInfo {
@@ -94,7 +95,9 @@ class FaultyDomain implements Domain {
   }
 
   setShare(share: DomainShare): void {
-    this.faults.call("set share", ["ERR_HYPERVISOR_CALL", "ERR_DOMAIN_GONE"], () => this.inner.setShare(share));
+    this.faults.call("set share", ["ERR_HYPERVISOR_CALL", "ERR_DOMAIN_GONE"], () =>
+      this.inner.setShare(share),
+    );
   }
 
   [Symbol.dispose](): void {

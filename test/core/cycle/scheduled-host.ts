@@ -71,6 +71,8 @@ export interface ScheduledHostOptions {
   readonly slowestIntervalNs?: number;
   /** Default: what is logged is kept in `logged`. */
   readonly log?: Log;
+  /** Default: that of the host, exact to the nanosecond. */
+  readonly clock?: (host: SimulatedHost) => Clock;
   /** Opens the journal. Default: there is none. */
   readonly journal?: (log: Log) => JournalFile;
   /** Default: a new host gets a second to start in. */
@@ -110,7 +112,7 @@ export class ScheduledHost {
     };
     const write = (fields: LogFields) => void this.logged.push(fields);
     const log: Log = options.log ?? { trace: write, debug: write, info: write, warn: write, error: write };
-    this.clock = {
+    this.clock = options.clock?.(this.host) ?? {
       nowNs: () => this.host.nowNs,
       wallTime: () => ({ wallTimeMs: this.host.nowNs / 1e6, utcOffsetMinutes: 0 }),
       sleep: async (ns) => {

@@ -65,7 +65,8 @@ describe("an edit transaction", () => {
         readFrames: machine.readFrames.bind(machine),
         write32: (frame, offset, value) => {
           machine.write32(frame, offset, value);
-          if (frame === second && failures-- > 0) throw new VmmschedError("ERR_FRAME_UNWRITABLE", "afterwards");
+          if (frame === second && failures-- > 0)
+            throw new VmmschedError("ERR_FRAME_UNWRITABLE", "afterwards");
         },
       };
       edit.begin(space).write32(va, 0, 1).write32(va, 0x1000, 2);
