@@ -160,8 +160,9 @@ function faultyMemory(memory: PhysicalMemory, faults: FaultSource, paused: () =>
   };
 }
 
-function faultyChannel({ port, notify }: GuestEventChannel, faults: FaultSource): GuestEventChannel {
-  return { port, notify: () => faults.failing("notify", ["ERR_HYPERVISOR_CALL"], notify) };
+function faultyChannel(channel: GuestEventChannel, faults: FaultSource): GuestEventChannel {
+  const notify = () => faults.failing("notify", ["ERR_HYPERVISOR_CALL"], () => channel.notify());
+  return { port: channel.port, notify };
 }
 
 async function* nothing(): AsyncGenerator<RamPiece> {}

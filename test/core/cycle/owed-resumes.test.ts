@@ -56,7 +56,7 @@ describe("a domain that cannot be resumed", () => {
         assert.equal(host.domains[0]?.pauseCount, failures > 3 ? 1 : 0);
         assert.equal(scheduled.events("edit-failed").length, failures > 3 ? 1 : 0);
         await scheduled.run(1);
-        assert.equal(host.domains[0]?.pauseCount, 0);
+        assert.equal(host.domains[0].pauseCount, 0);
         await scheduled.run(3);
         assert.equal(scheduled.cycle.heldTasks(), 1);
         await scheduled.loop.start();
