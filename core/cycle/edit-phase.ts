@@ -10,6 +10,7 @@ import type { DomainRegistry } from "./domain-registry.js";
 import type { ChangeOutcome } from "./cycle.js";
 import type { EditLog } from "./edit-log.js";
 import type { ManagedDomain } from "./managed-domain.js";
+import { OwedResumes } from "./owed-resumes.js";
 import { PauseMeter } from "./pause-meter.js";
 import type { Changes } from "./reconcile.js";
 
@@ -30,6 +31,7 @@ export class EditPhase {
   readonly #before: Mutable<PriorityChange> = { ...this.#priority };
   /** By slot; empty unless all domains are paused ahead of the scan. */
   readonly #paused: PausedDomain[] = [];
+  readonly #owed = new OwedResumes();
   #pausedSinceNs = 0;
 
   constructor(
@@ -44,6 +46,7 @@ export class EditPhase {
 
   /** Pauses every managed domain. */
   pauseAll(): void {
+    this.#owed.retry();
     this.#pausedSinceNs = this.clock.nowNs();
     for (const domain of this.registry.domains) {
       if (domain.kernel === undefined) continue;
@@ -60,23 +63,21 @@ export class EditPhase {
   resumeAll(): void {
     if (this.#paused.length === 0) return;
     const failures: unknown[] = [];
-    for (const paused of this.#paused) {
-      try {
-        // Slots without a paused domain are holes.
-        (paused as PausedDomain | undefined)?.[Symbol.dispose]();
-      } catch (error) {
-        failures.push(error);
-      }
-    }
+    // Slots without a paused domain are holes.
+    for (const [slot, paused] of this.#paused.entries())
+      failures[slot] = (paused as PausedDomain | undefined) && this.#owed.resume(paused);
     const lengthNs = this.#recordPause(this.#pausedSinceNs);
-    for (const domain of this.registry.domains)
-      if (this.#paused[domain.slot] !== undefined) domain.wasPaused(lengthNs);
+    for (const domain of this.registry.domains) {
+      if (this.#paused[domain.slot] === undefined) continue;
+      domain.wasPaused(lengthNs);
+      this.#tell(domain, failures[domain.slot]);
+    }
     this.#paused.length = 0;
-    if (failures.length > 0) throw failures[0];
   }
 
   /** Makes the changes, as far as they can be made now. They come in row order, so those of one domain follow each other. */
   apply(changes: Changes): void {
+    this.#owed.retry();
     for (let next = 0; next < changes.count;) {
       const slot = this.columns.domain[changes.rows[next] ?? 0] ?? -1;
       const from = next;
@@ -98,11 +99,13 @@ export class EditPhase {
       if (planned !== "planned") return planned;
       this.#edit.prepareWrites(domain);
       const sinceNs = this.clock.nowNs();
+      const paused = domain.pause();
       try {
-        using paused = domain.pause();
         return this.#editOne(kernel, paused, change, before);
       } finally {
+        const failure = this.#owed.resume(paused);
         managed.wasPaused(this.#recordPause(sinceNs));
+        this.#tell(managed, failure);
       }
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
@@ -132,16 +135,28 @@ export class EditPhase {
     const ready = this.#prepare(domain, kernel, changes, count);
     if (ready === 0) return 0;
     let committed = 0;
+    let paused: PausedDomain | undefined;
+    let unresumed: unknown;
     const sinceNs = this.clock.nowNs();
     try {
-      using paused = domain.domain.pause();
+      paused = domain.domain.pause();
       committed = this.#editPaused(kernel, paused, changes, ready, sinceNs);
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
       this.editLog.failed(domain, error);
+    } finally {
+      unresumed = paused && this.#owed.resume(paused);
     }
     domain.wasPaused(this.#recordPause(sinceNs));
+    this.#tell(domain, unresumed);
     return committed;
+  }
+
+  /** That a domain could not be resumed, if so. What is no error of ours goes on. */
+  #tell(domain: ManagedDomain, failure: unknown): void {
+    if (failure === undefined) return;
+    if (!isVmmschedError(failure)) throw failure as Error;
+    this.editLog.failed(domain, failure);
   }
 
   /**

@@ -116,22 +116,27 @@ export class ShareLedger {
       return { change: { from, to: this.present ?? to }, ...problem };
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
-      this.#seeWhatIsLeft(from);
+      this.#seeWhatIsLeft(from, to);
       return { problem: messageOf(error) };
     }
   }
 
   /** Half of a change may have been made: that is not what others gave it, and is to be set again. */
-  #seeWhatIsLeft(from: DomainShare): void {
+  #seeWhatIsLeft(from: DomainShare, to: DomainShare): void {
     try {
       this.present = this.domain.share();
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
       this.present = undefined;
     }
-    if (this.present !== undefined && isSameShare(this.present, from)) return;
+    if (this.present === undefined) {
+      // What shows when it can be read again is no word of others.
+      this.#resumed = { own: this.#own, asked: to, from };
+      return;
+    }
+    if (isSameShare(this.present, from)) return;
     this.#asked = unknownLike(from);
-    this.#shown = this.present ?? none;
+    this.#shown = this.present;
   }
 
   /** Whatever is not as we left it, somebody else has set; what is there for the first time, too. */

@@ -54,6 +54,12 @@ export class TickSchedule {
   next(beganNs: number, endedNs: number, quiet: boolean): number {
     this.#adapt(quiet);
     const intervalNs = this.#intervalNs;
+    const oversleptNs = beganNs - this.#placeNs;
+    if (oversleptNs >= intervalNs) {
+      // As after a suspend: the grid begins where it woke up, or a second tick would follow at once.
+      this.missed += Math.floor(oversleptNs / intervalNs);
+      this.#placeNs = beganNs;
+    }
     const lateNs = endedNs - (this.#placeNs + intervalNs);
     if (lateNs >= intervalNs) this.missed += Math.floor(lateNs / intervalNs);
     this.#placeNs += intervalNs + Math.max(0, lateNs);

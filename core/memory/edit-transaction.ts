@@ -21,6 +21,8 @@ export interface UndoWord {
 const capacity = 2048;
 const expectation = 0;
 const write = 1;
+/** A word that is left behind is a torn edit: putting it back is worth more than one try. */
+const restoreTries = 3;
 
 /**
  * All-or-nothing edit of a guest: what must be found, what is written, and whom to wake afterwards. It is staged while
@@ -108,7 +110,8 @@ export class EditTransaction {
       this.#signal();
     } catch (error) {
       if (!isVmmschedError(error)) throw error;
-      this.#restore(done);
+      // The write that failed, too: nobody knows how far it came.
+      this.#restore(Math.min(done + 1, this.#count));
       return "rolled-back";
     }
     this.#committed = true;
@@ -178,9 +181,34 @@ export class EditTransaction {
     this.#channel?.notify();
   }
 
-  /** Puts the old words of the first `count` steps back, last first. */
+  /** Puts the old words of the first `count` steps back, last first. One that fails keeps none of the others from it. */
   #restore(count: number): void {
-    for (let i = count - 1; i >= 0; i--) if (this.#kinds[i] === write) this.#store(i, this.#before[i] ?? 0);
+    let failure: VmmschedError | undefined;
+    for (let i = count - 1; i >= 0; i--) {
+      if (this.#kinds[i] === write) failure = this.#restoreOne(i) ?? failure;
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Why the old word does not stand there again; undefined: it does. */
+  #restoreOne(i: number): VmmschedError | undefined {
+    let failure: VmmschedError | undefined;
+    for (let attempt = 0; attempt < restoreTries; attempt++) {
+      try {
+        if (this.#shows(i)) return undefined;
+        this.#store(i, this.#before[i] ?? 0);
+        return undefined;
+      } catch (error) {
+        if (!isVmmschedError(error)) throw error;
+        failure = error;
+      }
+    }
+    return failure;
+  }
+
+  /** Does the old word stand there? */
+  #shows(i: number): boolean {
+    return this.#open().u32((this.#vas[i] ?? 0) as GuestVa, this.#offsets[i] ?? 0) === this.#before[i];
   }
 
   #open(): AddressSpace {

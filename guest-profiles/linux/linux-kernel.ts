@@ -114,7 +114,7 @@ export class LinuxKernel implements GuestKernel {
       this.#texts.beginScan();
       this.#listed.clear();
       try {
-        this.#tasks.forEach(this.#visit);
+        this.#tasks.forEach(into.columns.capacity, this.#visit);
         this.#hidden.look(this.#listed, this.#holds, this.#visitHidden);
         this.#holds?.endScan();
         this.#leftovers?.endScan();

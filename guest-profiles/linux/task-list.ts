@@ -1,8 +1,6 @@
 import { isKernelObject, StructCursor, VmmschedError, formatVa, type GuestVa } from "vmmsched/plugin-api";
 import type { LinuxFacts } from "./facts.js";
 
-/** More tasks than any kernel has (PID_MAX_LIMIT): a longer list is a loop. */
-const mostTasks = 4 * 1024 * 1024;
 /** Offset of `prev` in struct list_head. */
 const prev = 8;
 
@@ -21,6 +19,7 @@ export class TaskList {
   readonly #threadNode: StructCursor;
   readonly #next: StructCursor;
   #visits = 0;
+  #mostVisits = 0;
 
   constructor(private readonly facts: LinuxFacts) {
     const cursor = () => new StructCursor(facts.space);
@@ -33,10 +32,15 @@ export class TaskList {
     this.#next = cursor();
   }
 
-  /** Calls `visit` for every task, which {@link task} shows. */
-  forEach(visit: (leader: boolean) => void): void {
+  /**
+   * Calls `visit` for every task, which {@link task} shows. `mostTasks`: how many there is room for. A walk that meets more is
+   * one without end: each link points back when it is followed, but a guest may close a ring behind us that no `visit` counts.
+   */
+  forEach(mostTasks: number, visit: (leader: boolean) => void): void {
     const { tasks } = this.facts.layout.task;
     this.#visits = 0;
+    // A leader is met twice, on its list and among its threads; `visit` is the one to say that there is no room.
+    this.#mostVisits = 2 * (mostTasks + 1);
     this.#leader.address = this.facts.initTask;
     this.#head.to(this.#leader, tasks);
     this.#node.to(this.#head);
@@ -68,7 +72,7 @@ export class TaskList {
   }
 
   #count(): void {
-    if (++this.#visits > 2 * mostTasks)
+    if (++this.#visits > this.#mostVisits)
       throw new VmmschedError("ERR_GUEST_CORRUPT", "the lists of tasks do not end");
   }
 

@@ -11,6 +11,7 @@ import {
   type DomainSpec,
 } from "../../../native/simulated/index.js";
 import type { Clock } from "../../../core/clock.js";
+import type { Hypervisor } from "../../../core/hypervisor.js";
 import { Cycle } from "../../../core/cycle/cycle.js";
 import { CycleJournal } from "../../../core/cycle/cycle-journal.js";
 import type { CycleOptions } from "../../../core/cycle/cycle-options.js";
@@ -53,7 +54,7 @@ export interface ScheduledHostOptions {
   /** One that another scheduler has left behind, in place of a new one with `domains`. */
   readonly host?: SimulatedHost;
   /** Its driver; default: a new one. */
-  readonly hypervisor?: SimulatedHypervisor;
+  readonly hypervisor?: Hypervisor;
   readonly seed?: number;
   readonly lockProbability?: number;
   readonly pause?: CycleOptions["pause"];
@@ -70,6 +71,8 @@ export interface ScheduledHostOptions {
   readonly slowestIntervalNs?: number;
   /** Default: what is logged is kept in `logged`. */
   readonly log?: Log;
+  /** Default: that of the host, exact to the nanosecond. */
+  readonly clock?: (host: SimulatedHost) => Clock;
   /** Opens the journal. Default: there is none. */
   readonly journal?: (log: Log) => JournalFile;
   /** Default: a new host gets a second to start in. */
@@ -81,7 +84,7 @@ export interface ScheduledHostOptions {
 /** The whole scheduler on a simulated host, in virtual time, with a policy that a test writes in place. */
 export class ScheduledHost {
   readonly host: SimulatedHost;
-  readonly hypervisor: SimulatedHypervisor;
+  readonly hypervisor: Hypervisor;
   readonly cycle: Cycle;
   readonly registry: DomainRegistry;
   readonly loop: SchedulerLoop;
@@ -109,7 +112,7 @@ export class ScheduledHost {
     };
     const write = (fields: LogFields) => void this.logged.push(fields);
     const log: Log = options.log ?? { trace: write, debug: write, info: write, warn: write, error: write };
-    this.clock = {
+    this.clock = options.clock?.(this.host) ?? {
       nowNs: () => this.host.nowNs,
       wallTime: () => ({ wallTimeMs: this.host.nowNs / 1e6, utcOffsetMinutes: 0 }),
       sleep: async (ns) => {

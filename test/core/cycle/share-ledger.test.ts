@@ -198,4 +198,22 @@ describe("ShareLedger", () => {
       assert.deepEqual(tick(), { weight: 256, capPercent: 0, ioBytesPerSecond: 3 * mib });
     });
   });
+
+  it("still knows what is its own when a change was made, failed, and could not be looked at", () => {
+    const domain = new SharedDomain(usual);
+    const { ledger, tick } = ledgerOf(domain);
+    tick();
+    const set = domain.setShare.bind(domain);
+    domain.setShare = (share) => {
+      set(share);
+      domain.fails = "read";
+      throw new VmmschedError("ERR_HYPERVISOR_CALL", "made, and failed");
+    };
+    matches(tick(1000), /made, and failed/);
+    domain.setShare = set;
+    domain.fails = "no";
+    assert.deepEqual(tick(1000), { weight: 1000, capPercent: 0 });
+    assert.deepEqual(tick(), usual);
+    assert.equal(ledger.own, undefined);
+  });
 });

@@ -44,6 +44,13 @@ describe("when ticks come", () => {
       begin: [0, 100, 230, 330],
     },
     {
+      what: "a whole interval after one that slept through several, which are missed",
+      ticks: times(3),
+      oversleptMs: 250,
+      begin: [0, 350, 700],
+      missed: 4,
+    },
+    {
       what: "with those missed that were due meanwhile",
       ticks: [{}, { takesMs: 450 }, {}, {}],
       begin: [0, 100, 550, 650],

@@ -52,6 +52,43 @@ describe("an edit transaction", () => {
     assert.deepEqual([machine.i32(first, 0), machine.i32(first, 8), machine.i32(second, 0)], [old, old, old]);
   });
 
+  for (const [what, failing] of [
+    ["has been made all the same", { made: true, times: 1 }],
+    ["fails at the first try to put its word back, too", { made: true, times: 3 }],
+  ] as const)
+    it(`puts everything back when a write fails that ${what}`, () => {
+      const { machine, space, edit } = machineWithTwoPages();
+      let failures = failing.times;
+      const memory: WritablePhysicalMemory = {
+        i32: machine.i32.bind(machine),
+        read: machine.read.bind(machine),
+        readFrames: machine.readFrames.bind(machine),
+        write32: (frame, offset, value) => {
+          machine.write32(frame, offset, value);
+          if (frame === second && failures-- > 0)
+            throw new VmmschedError("ERR_FRAME_UNWRITABLE", "afterwards");
+        },
+      };
+      edit.begin(space).write32(va, 0, 1).write32(va, 0x1000, 2);
+      assert.equal(edit.commit({ ...machine.paused(), memory }), "rolled-back");
+      assert.deepEqual([machine.i32(first, 0), machine.i32(second, 0)], [old, old]);
+    });
+
+  it("puts the other words back when one cannot be put back, and throws", () => {
+    const { machine, space, edit } = machineWithTwoPages();
+    edit.begin(space).write32(va, 0, 1).write32(va, 0x1000, 2);
+    const paused = machine.paused(() => {
+      machine.readOnly.add(second);
+      throw new VmmschedError("ERR_HYPERVISOR_CALL", "no interrupt today");
+    });
+    edit.interrupt(0, 0xfb);
+    assert.throws(
+      () => edit.commit(paused),
+      (error) => isVmmschedError(error, "ERR_FRAME_UNWRITABLE"),
+    );
+    assert.deepEqual([machine.i32(first, 0), machine.i32(second, 0)], [old, 2]);
+  });
+
   it("puts everything back when the interrupt cannot be raised", () => {
     const { machine, space, edit } = machineWithTwoPages();
     const paused = machine.paused(() => {
