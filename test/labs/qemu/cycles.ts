@@ -110,7 +110,8 @@ export class Cycles {
       const settled = before.length > 0 && before.every((thread) => gained(thread, threads) === 0);
       if (settled && !heldAt.includes(undefined)) {
         for (const [index, ms] of heldAt.entries()) this.#figuresOf(index).holdMs.push(ms ?? 0);
-        return threads;
+        // This look may have read their CPU times before they were held: the guest runs meanwhile.
+        return this.hand.threads(this.#pids);
       }
       if (performance.now() - since > patienceMs) this.#giveUp("was not held", heldAt, threads);
       this.hand.step(

@@ -49,6 +49,8 @@ export class Turn {
     const threads = threadsOf(this.running, all);
     if (this.#phase === "holding") return this.#hold(threads);
     if (this.#phase === "releasing") return this.#release(threads);
+    // The look that found them held may have read their CPU times before they were: the guest runs meanwhile.
+    if (this.#before.length === 0) this.#enter("held", threads);
     if (performance.now() - this.#since < heldMs) return nothing;
     for (const thread of this.#before) {
       const used = gained(thread, threads);
@@ -64,7 +66,7 @@ export class Turn {
     const settled = this.#before.length > 0 && this.#before.every((thread) => gained(thread, threads) === 0);
     if (settled && isHeld(this.running, threads)) {
       this.figures.holdMs.push(performance.now() - this.#since);
-      this.#enter("held", threads);
+      this.#enter("held", []);
       return nothing;
     }
     this.#before = threads;
