@@ -97,29 +97,30 @@ export class EditTransaction {
     }
   }
 
-  /** Checks every expectation, remembers what stands where it will write, writes in order, then wakes. */
+  /** Checks every expectation, remembers what stands where it will write, writes in order, then wakes. `stale`, too, where the pause is not ours any more. */
   commit(paused: PausedDomain): EditOutcome {
     this.#paused = paused;
     if (!this.#matches()) return "stale";
-    let done = 0;
+    if (paused.beginWriting?.() === false) return "stale";
     try {
-      for (; done < this.#count; done++)
-        if (this.#kinds[done] === write) this.#store(done, this.#values[done] ?? 0);
-      this.#signal();
-    } catch (error) {
-      if (!isVmmschedError(error)) throw error;
-      this.#restore(done);
-      return "rolled-back";
+      return this.#writeAll();
+    } finally {
+      paused.endWriting?.();
     }
-    this.#committed = true;
-    return "committed";
   }
 
   /** Takes a committed transaction back, while the domain is still paused. */
   rollBack(): void {
     if (!this.#committed)
       throw new VmmschedError("ERR_TRANSACTION_STATE", "only a committed transaction can be rolled back");
-    this.#restore(this.#count);
+    const paused = this.#pausedDomain();
+    if (paused.beginWriting?.() === false)
+      throw new VmmschedError("ERR_TRANSACTION_STATE", "its domain is not paused by us any more");
+    try {
+      this.#restore(this.#count);
+    } finally {
+      paused.endWriting?.();
+    }
     this.#committed = false;
   }
 
@@ -132,6 +133,21 @@ export class EditTransaction {
       words.push({ va: va as GuestVa, offset: offset ?? 0, before: before ?? 0, after: after ?? 0 });
     }
     return words;
+  }
+
+  #writeAll(): EditOutcome {
+    let done = 0;
+    try {
+      for (; done < this.#count; done++)
+        if (this.#kinds[done] === write) this.#store(done, this.#values[done] ?? 0);
+      this.#signal();
+    } catch (error) {
+      if (!isVmmschedError(error)) throw error;
+      this.#restore(done);
+      return "rolled-back";
+    }
+    this.#committed = true;
+    return "committed";
   }
 
   #stage(kind: number, va: GuestVa, offset: number, value: number): this {
