@@ -47,7 +47,8 @@ const qemuSchema = {
     directory: {
       ...directoryPath,
       default: "/run/vmmsched-qemu",
-      description: "Each socket NAME.qmp in it is a machine's QMP socket, NAME.qtest its qtest socket, and NAME.guardian a second QMP socket for the guardian",
+      description:
+        "Each socket NAME.qmp in it is a machine's QMP socket, NAME.qtest its qtest socket, and NAME.guardian a second QMP socket for the guardian",
     },
     machines: {
       type: "array",
@@ -135,7 +136,8 @@ export const configSchema = {
       minimum: 0,
       maximum: 600_000,
       default: 5000,
-      description: "When the scheduler has died, and none has been started since, the guardian recovers after so long",
+      description:
+        "When the scheduler has died, and none has been started since, the guardian recovers after so long",
     },
     maxTasks: {
       type: "integer",

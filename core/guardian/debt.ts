@@ -23,7 +23,10 @@ export class Debt implements Disposable {
       page.setName(slot, name);
       return new Debt(page, slot, () => used.delete(slot));
     }
-    throw new VmmschedError("ERR_GUARDIAN_AWAY", `the guardian has room for ${slotCount} domains, and no more`);
+    throw new VmmschedError(
+      "ERR_GUARDIAN_AWAY",
+      `the guardian has room for ${slotCount} domains, and no more`,
+    );
   }
 
   /** To be called before the domain is paused. */
@@ -31,6 +34,11 @@ export class Debt implements Disposable {
     if (this.page.phase(this.slot) !== "free") return false;
     this.page.setPause(this.slot, others, monotonicNs());
     return this.page.move(this.slot, "free", "announced");
+  }
+
+  /** The guardian has taken it since it was announced. */
+  get taken(): boolean {
+    return this.page.phase(this.slot) !== "announced";
   }
 
   /** It has been paused. False where the guardian has taken the pause meanwhile. */

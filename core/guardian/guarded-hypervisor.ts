@@ -1,4 +1,4 @@
-import { VmmschedError } from "../errors.js";
+import { isVmmschedError, VmmschedError } from "../errors.js";
 import type { Domain, DomainId, Hypervisor, PausedDomain } from "../hypervisor.js";
 import type { PhysicalMemory, WritablePhysicalMemory } from "../memory/physical-memory.js";
 import { Debt } from "./debt.js";
@@ -117,7 +117,10 @@ class GuardedPausedDomain implements PausedDomain {
 
   pause(): void {
     if (this.#inner !== undefined)
-      throw new VmmschedError("ERR_TRANSACTION_STATE", `domain ${this.domain.info.id} is paused by us already`);
+      throw new VmmschedError(
+        "ERR_TRANSACTION_STATE",
+        `domain ${this.domain.info.id} is paused by us already`,
+      );
     // One that the guardian ended is over, once it is done with it.
     this.debt.settled();
     if (!this.debt.announce(this.domain.info.paused))
@@ -125,12 +128,14 @@ class GuardedPausedDomain implements PausedDomain {
     try {
       this.#inner = this.domain.pause();
     } catch (error) {
+      const { taken } = this.debt;
       this.debt.settled();
-      throw error;
+      // QEMU then says that somebody has resumed the machine meanwhile.
+      throw taken && isVmmschedError(error, "ERR_HYPERVISOR_CALL") ? tookTooLong() : error;
     }
     if (this.debt.confirm()) return;
     this[Symbol.dispose]();
-    throw new VmmschedError("ERR_GUARDIAN_AWAY", "pausing took longer than a pause may, and the guardian ended it");
+    throw tookTooLong();
   }
 
   vcpus() {
@@ -170,11 +175,21 @@ class GuardedPausedDomain implements PausedDomain {
 
   #writable(): PausedDomain {
     if (this.debt.writing) return this.#held();
-    throw new VmmschedError("ERR_TRANSACTION_STATE", "a domain is written to between beginWriting and endWriting only");
+    throw new VmmschedError(
+      "ERR_TRANSACTION_STATE",
+      "a domain is written to between beginWriting and endWriting only",
+    );
   }
 
   #held(): PausedDomain {
     if (this.#inner !== undefined) return this.#inner;
     throw new VmmschedError("ERR_TRANSACTION_STATE", `domain ${this.domain.info.id} is not paused`);
   }
+}
+
+function tookTooLong(): VmmschedError {
+  return new VmmschedError(
+    "ERR_GUARDIAN_AWAY",
+    "pausing took longer than a pause may, and the guardian ended it",
+  );
 }

@@ -27,8 +27,8 @@ export async function guard(order: GuardianOrder, payer: Payer, log: Log): Promi
   // One that was replaced has to be dead before this one pays anything.
   while (!file.lock()) await sleep(lookEveryMs);
   const page = new GuardianPage(file.buffer);
-  let dead = false;
-  process.stdin.on("end", () => (dead = true)).on("error", () => (dead = true));
+  const scheduler = { dead: false };
+  process.stdin.on("end", () => (scheduler.dead = true)).on("error", () => (scheduler.dead = true));
   process.stdin.resume();
   const kill = () => {
     // Its number may be another's as soon as it is not our parent any more.
@@ -42,12 +42,12 @@ export async function guard(order: GuardianOrder, payer: Payer, log: Log): Promi
   for (;;) {
     const nowNs = monotonicNs();
     page.beat(process.pid, nowNs);
-    if (dead && diedNs === 0) {
+    if (scheduler.dead && diedNs === 0) {
       diedNs = nowNs;
       guardian.died(nowNs);
     }
     guardian.look(nowNs);
-    if (guardian.finished || (dead && nowNs - diedNs > patienceNs)) break;
+    if (guardian.finished || (scheduler.dead && nowNs - diedNs > patienceNs)) break;
     await sleep(lookEveryMs);
   }
   if (guardian.finished) removePage(file);
@@ -70,7 +70,10 @@ function payOrphans({ directory, page, hardLimitMs }: GuardianOrder, payer: Paye
 }
 
 /** Where another scheduler has been started meanwhile, `recover` sees that and does nothing. */
-async function recover({ afterMs, command }: NonNullable<GuardianOrder["recovery"]>, log: Log): Promise<void> {
+async function recover(
+  { afterMs, command }: NonNullable<GuardianOrder["recovery"]>,
+  log: Log,
+): Promise<void> {
   await sleep(afterMs);
   const [program = process.execPath, ...args] = command;
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], detached: true });

@@ -117,7 +117,8 @@ export class Guardian {
   /** One that was to be paid before: by us, who could not, or by a guardian that has died, perhaps just after. */
   #payAgain(slot: number, domain: ReachedDomain, lateNs: number): void {
     const certain = this.#own[slot] === this.#parts.page.state(slot);
-    if (certain || (!this.#parts.page.others(slot) && domain.paused())) this.#pay(slot, domain, "taking", lateNs);
+    if (certain || (!this.#parts.page.others(slot) && domain.paused()))
+      this.#pay(slot, domain, "taking", lateNs);
     else this.#parts.page.move(slot, "taking", "paid");
   }
 
@@ -127,7 +128,8 @@ export class Guardian {
     domain.unpause();
     page.move(slot, "taking", "paid");
     const lateMs = Math.round(lateNs / 1e6);
-    const why = this.#diedNs === undefined ? "was not resumed in time" : "was paused by a scheduler that has died";
+    const why =
+      this.#diedNs === undefined ? "was not resumed in time" : "was paused by a scheduler that has died";
     log.warn(
       { event: "guardian-paid", domain: page.name(slot), phase, lateMs },
       `a domain ${why}, and was resumed ${lateMs} ms after it was to be paused`,

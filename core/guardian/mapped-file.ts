@@ -7,7 +7,14 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const LOCK_EX_NB = 6;
 
-type Mmap = (at: null, bytes: number, protection: number, flags: number, fd: number, offset: number) => bigint;
+type Mmap = (
+  at: null,
+  bytes: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+) => bigint;
 
 let bound: { readonly mmap: Mmap; readonly flock: (fd: number, operation: number) => number } | undefined;
 
@@ -39,7 +46,9 @@ export class MappedFile implements Disposable {
       this.#fd = openSync(path, "r+");
       if (fstatSync(this.#fd).size !== bytes) ftruncateSync(this.#fd, bytes);
     } catch (error) {
-      throw new VmmschedError("ERR_RUNTIME_DIRECTORY", `${path} cannot be opened: ${String(error)}`, { path });
+      throw new VmmschedError("ERR_RUNTIME_DIRECTORY", `${path} cannot be opened: ${String(error)}`, {
+        path,
+      });
     }
     const address = BigInt(libc().mmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, this.#fd, 0));
     if (address === -1n) {

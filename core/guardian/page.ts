@@ -58,7 +58,10 @@ export class GuardianPage {
     this.#bytes = new Uint8Array(buffer);
     const found = Atomics.compareExchange(this.#words, header.version, 0, version);
     if (found !== 0 && found !== version)
-      throw new VmmschedError("ERR_RUNTIME_DIRECTORY", `the guardian's page has version ${found}, not ${version}`);
+      throw new VmmschedError(
+        "ERR_RUNTIME_DIRECTORY",
+        `the guardian's page has version ${found}, not ${version}`,
+      );
   }
 
   /** The scheduler ends of its own accord. */

@@ -103,7 +103,11 @@ export class GuardianProcess implements Watch, Disposable {
     if (child === undefined) this.#spawn();
     // One that hangs is ended; its exit makes room for the next.
     else if (!this.alive && monotonicNs() - this.#startedNs > firstMs * 1e6) child.kill("SIGKILL");
-    else if (!this.alive && this.page.guardian === child.pid && monotonicNs() - this.page.beatNs > 4 * staleNs)
+    else if (
+      !this.alive &&
+      this.page.guardian === child.pid &&
+      monotonicNs() - this.page.beatNs > 4 * staleNs
+    )
       child.kill("SIGKILL");
   }
 }

@@ -84,7 +84,10 @@ describe(`${kills} blows to scheduler and guardian, seed ${seed}`, function () {
       case "guardian stopped": {
         process.kill(guardian, blow === "guardian killed" ? "SIGKILL" : "SIGSTOP");
         const took = await untilAllRun(machines, mostMs);
-        await subject.until("there is another guardian", (account) => account.alive && account.guardian !== guardian);
+        await subject.until(
+          "there is another guardian",
+          (account) => account.alive && account.guardian !== guardian,
+        );
         const { edits } = subject.account;
         await subject.until("it edits again", (account) => account.edits > edits);
         return took;
@@ -119,7 +122,9 @@ describe(`${kills} blows to scheduler and guardian, seed ${seed}`, function () {
     for (const [kind, times] of tookMs) {
       if (times.length === 0) continue;
       const { count, p50, p99, max } = quantiles(times);
-      print([`${kind}: ${count}, until all run p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, longest ${max.toFixed(0)} ms`]);
+      print([
+        `${kind}: ${count}, until all run p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, longest ${max.toFixed(0)} ms`,
+      ]);
     }
     print([`blows that left a machine paused for the guardian: ${found}`]);
   });

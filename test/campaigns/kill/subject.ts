@@ -31,7 +31,9 @@ export class Subject implements Disposable {
   /** Resolves when it is pausing machines. */
   static async start(directory: string, machines: readonly ScriptedMachine[]): Promise<Subject> {
     const sockets = machines.map(({ qmp, second: guardian }) => ({ qmp, guardian }));
-    const child = fork(program, [directory, JSON.stringify(sockets)], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const child = fork(program, [directory, JSON.stringify(sockets)], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     const subject = new Subject(child);
     await subject.until("it edits", ({ edits, alive }) => alive && edits > 0);
     return subject;

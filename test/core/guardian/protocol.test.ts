@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isVmmschedError } from "../../../core/errors.js";
 import type { Frame } from "../../../core/memory/address.js";
-import { pageBytes, slotCount, type Phase } from "../../../core/guardian/page.js";
+import { pageBytes, type Phase } from "../../../core/guardian/page.js";
 import { CountedHost, moments, type Moment } from "./counted-domain.js";
 
 /** Throws what kills: nothing of the scheduler's runs after it. */
@@ -193,6 +193,5 @@ describe("the protocol between scheduler and guardian", () => {
     assert.ok(page.swap(0, seen, "announced") && page.move(0, "announced", "free"));
     assert.equal(page.phase(0), "free");
     assert.equal(page.swap(0, seen, "held"), false);
-    assert.ok(slotCount > 1);
   });
 });

@@ -8,7 +8,8 @@ import { createServer, type Socket } from "node:net";
 import { ScriptedDisks } from "./scripted-disks.js";
 import type { Behaviour, Order } from "./scripted-machine.js";
 
-const [qmpPath = "", qtestPath = "", ramPath = "", sharing = "shared", secondPath = ""] = process.argv.slice(2);
+const [qmpPath = "", qtestPath = "", ramPath = "", sharing = "shared", secondPath = ""] =
+  process.argv.slice(2);
 
 const libc = koffi.load("libc.so.6");
 const mmap = libc.func("int64_t mmap(void *, size_t, int, int, int, long)") as (
