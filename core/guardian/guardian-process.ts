@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../log.js";
 import { Guardian } from "./guardian.js";
 import { MappedFile } from "./mapped-file.js";
-import { orphanedPages, removePage } from "./page-file.js";
+import { orphanedPages, otherPages, removePage } from "./page-file.js";
 import { GuardianPage, monotonicNs, pageBytes } from "./page.js";
 import type { Payer } from "./payer.js";
 
@@ -20,6 +20,8 @@ export interface GuardianOrder {
 const lookEveryMs = 10;
 /** A scheduler that has died may leave a domain that cannot be reached: this is how long it is tried. */
 const patienceNs = 60e9;
+/** And this is how long the next one is kept waiting for it. */
+const orphanPatienceNs = 5e9;
 
 /** The guardian's process: looks at the page until the scheduler has ended and nothing is owed. */
 export async function guard(order: GuardianOrder, payer: Payer, log: Log): Promise<void> {
@@ -35,7 +37,7 @@ export async function guard(order: GuardianOrder, payer: Payer, log: Log): Promi
     if (process.ppid === order.scheduler) process.kill(order.scheduler, "SIGKILL");
   };
   const hardLimitNs = order.hardLimitMs * 1e6;
-  payOrphans(order, payer, log);
+  await settleOthers(order, payer, log, () => scheduler.dead);
   const guardian = new Guardian({ page, payer, log, hardLimitNs, kill });
   log.info({ event: "guardian-started", guardian: process.pid }, "a guardian watches over pauses");
   let diedNs = 0;
@@ -51,22 +53,44 @@ export async function guard(order: GuardianOrder, payer: Payer, log: Log): Promi
     await sleep(lookEveryMs);
   }
   if (guardian.finished) removePage(file);
-  else log.error({ event: "guardian-gave-up" }, "a domain may stay paused: it could not be reached");
+  else {
+    log.error({ event: "guardian-gave-up" }, "a domain may stay paused: it could not be reached");
+    file[Symbol.dispose]();
+  }
   if (!page.goodbye && order.recovery !== undefined) await recover(order.recovery, log);
 }
 
-/** Debts of those who died together. */
-function payOrphans({ directory, page, hardLimitMs }: GuardianOrder, payer: Payer, log: Log): void {
-  for (const orphan of orphanedPages(directory, page, pageBytes)) {
-    const hardLimitNs = hardLimitMs * 1e6;
-    const parts = { page: new GuardianPage(orphan.buffer), payer, log, hardLimitNs, kill: () => undefined };
-    const guardian = new Guardian(parts);
-    guardian.died(0);
-    // Once to find what there is, to pay, and to strike it off each.
-    for (let look = 0; look < 4 && !guardian.finished; look++) guardian.look(monotonicNs());
-    if (guardian.finished) removePage(orphan);
-    else orphan[Symbol.dispose]();
+/**
+ * Pays what those owe who died together, and waits for guardians of schedulers before this one: while such a one looks whether its own
+ * pauses it, it would take our pause of the same domain for that.
+ */
+async function settleOthers(
+  { directory, page, hardLimitMs }: GuardianOrder,
+  payer: Payer,
+  log: Log,
+  dead: () => boolean,
+): Promise<void> {
+  const guardians = new Map<MappedFile, Guardian>();
+  const deadlineNs = monotonicNs() + orphanPatienceNs;
+  while (!dead()) {
+    for (const orphan of orphanedPages(directory, page, pageBytes)) {
+      const parts = { page: new GuardianPage(orphan.buffer), payer, log, kill: () => undefined };
+      const guardian = new Guardian({ ...parts, hardLimitNs: hardLimitMs * 1e6 });
+      guardian.died(monotonicNs());
+      guardians.set(orphan, guardian);
+    }
+    for (const [orphan, guardian] of guardians) {
+      guardian.look(monotonicNs());
+      if (!guardian.finished) continue;
+      removePage(orphan);
+      guardians.delete(orphan);
+    }
+    const foreign = otherPages(directory, page).length - guardians.size;
+    if (foreign === 0 && (guardians.size === 0 || monotonicNs() > deadlineNs)) break;
+    await sleep(lookEveryMs);
   }
+  // What cannot be reached is left for the next one.
+  for (const orphan of guardians.keys()) orphan[Symbol.dispose]();
 }
 
 /** Where another scheduler has been started meanwhile, `recover` sees that and does nothing. */

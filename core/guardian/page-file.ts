@@ -9,12 +9,22 @@ export function pageFile(directory: string, scheduler: number): string {
   return join(directory, `guardian-${scheduler}.page`);
 }
 
-/** Pages of schedulers that have died together with their guardians: locked by us, until they are disposed. */
-export function orphanedPages(directory: string, own: string, bytes: number): readonly MappedFile[] {
+/** Paths of the pages that others have left, or use. */
+export function otherPages(directory: string, own: string): readonly string[] {
   return readdirSync(directory)
-    .filter((file) => pattern.test(file) && join(directory, file) !== own)
-    .map((file) => new MappedFile(join(directory, file), bytes))
-    .filter((page) => page.lock());
+    .filter((file) => pattern.test(file))
+    .map((file) => join(directory, file))
+    .filter((path) => path !== own);
+}
+
+/** Those of schedulers that have died together with their guardians, and not opened yet: locked by us, until they are disposed. */
+export function orphanedPages(directory: string, own: string, bytes: number): readonly MappedFile[] {
+  return otherPages(directory, own).flatMap((path) => {
+    const page = new MappedFile(path, bytes);
+    if (page.lock()) return [page];
+    page[Symbol.dispose]();
+    return [];
+  });
 }
 
 export function removePage(page: MappedFile): void {
