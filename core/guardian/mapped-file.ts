@@ -14,7 +14,7 @@ type Mmap = (
   flags: number,
   fd: number,
   offset: number,
-) => bigint;
+) => number | bigint;
 
 let bound: { readonly mmap: Mmap; readonly flock: (fd: number, operation: number) => number } | undefined;
 
@@ -32,8 +32,9 @@ function libc() {
  * processes that have mapped it see it at once. It is never unmapped, so its views may be kept.
  */
 export class MappedFile implements Disposable {
-  readonly buffer: ArrayBuffer;
   readonly #fd: number;
+  readonly #bytes: number;
+  #buffer: ArrayBuffer | undefined;
 
   /** Makes it if there is none, of zeros. Throws ERR_RUNTIME_DIRECTORY. */
   constructor(
@@ -50,12 +51,16 @@ export class MappedFile implements Disposable {
         path,
       });
     }
-    const address = BigInt(libc().mmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, this.#fd, 0));
-    if (address === -1n) {
-      closeSync(this.#fd);
-      throw new VmmschedError("ERR_RUNTIME_DIRECTORY", `${path} cannot be mapped`, { path });
-    }
-    this.buffer = koffi.view(address, bytes);
+    this.#bytes = bytes;
+  }
+
+  /** Its content, mapped when it is first asked for. Throws ERR_RUNTIME_DIRECTORY. */
+  get buffer(): ArrayBuffer {
+    if (this.#buffer !== undefined) return this.#buffer;
+    const address = BigInt(libc().mmap(null, this.#bytes, PROT_READ_WRITE, MAP_SHARED, this.#fd, 0));
+    if (address === -1n)
+      throw new VmmschedError("ERR_RUNTIME_DIRECTORY", `${this.path} cannot be mapped`, { path: this.path });
+    return (this.#buffer = koffi.view(address, this.#bytes));
   }
 
   /** The kernel gives the lock back when its holder dies. False where another process has it. */
