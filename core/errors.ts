@@ -25,6 +25,7 @@ export const errorTable = {
   ERR_SYMBOLS_UNREADABLE: "a file of symbols could not be read",
   ERR_SYMBOLS_INVALID: "a file holds no symbols of a kernel, or is damaged",
   ERR_READ_ONLY: "a domain that can only be read was to be changed",
+  ERR_GUARDIAN_AWAY: "no guardian watches over pauses, so nothing is paused",
   ERR_TASKS_LEFT_HELD:
     "the scheduler ended although tasks were still held, or something had a priority or share that is not its own",
   ERR_TRANSACTION_STATE: "an edit transaction was used out of order",

@@ -62,6 +62,14 @@ export interface PausedDomain extends Disposable {
   vcpus(): readonly VcpuContext[];
   /** Raises `vector` on the vCPU with this local APIC id. Absent where the driver cannot inject interrupts. */
   interrupt?(apicId: number, vector: number): void;
+  /**
+   * To be called before writing, where it is there. False: the pause has been ended by somebody else, and nothing may be written. Until
+   * {@link endWriting} it is not ended while we live.
+   */
+  beginWriting?(): boolean;
+  endWriting?(): void;
+  /** Somebody else unpauses it: disposing it does not, any more. */
+  disown?(): void;
 }
 
 /** One virtual machine. */
@@ -72,6 +80,11 @@ export interface Domain extends Disposable {
    * its id is such a name.
    */
   readonly instance?: string;
+  /**
+   * What another process finds the domain by, to unpause it there (core/guardian). Absent where it lives in this process, and is gone
+   * when that is.
+   */
+  readonly guardianName?: string;
   readonly memory: PhysicalMemory;
   /** Why nothing can ever be written to it; {@link pause} throws ERR_READ_ONLY then. Absent where it can be paused and edited. */
   readonly readOnly?: string;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Composition } from "./cli/composition.js";
 import { runCli } from "./cli/program.js";
 import { schedulerSocket } from "./cli/scheduler-socket.js";
@@ -27,7 +27,7 @@ const composition: Composition = {
     try {
       // While the control thread loads what it needs.
       const { openScheduler } = await import("./wiring/scheduler.js");
-      return await openScheduler(control, dryRun);
+      return await openScheduler(control, dryRun, resolve(configFile));
     } catch (error) {
       await control.close();
       throw error;

@@ -52,10 +52,11 @@ export function checkConfig(source: SourceDocument): LoadedConfig {
     ...config,
     qemu: {
       directory: absolute(config.qemu.directory),
-      machines: config.qemu.machines.map(({ name, qmp, qtest }) => ({
+      machines: config.qemu.machines.map(({ name, qmp, qtest, guardian }) => ({
         qmp: absolute(qmp),
         ...(name === undefined ? {} : { name }),
         ...(qtest === undefined ? {} : { qtest: absolute(qtest) }),
+        ...(guardian === undefined ? {} : { guardian: absolute(guardian) }),
       })),
     },
     pluginDirectories: config.pluginDirectories.map(absolute),

@@ -47,7 +47,8 @@ const qemuSchema = {
     directory: {
       ...directoryPath,
       default: "/run/vmmsched-qemu",
-      description: "Each socket NAME.qmp in it is a machine's QMP socket, and NAME.qtest its qtest socket",
+      description:
+        "Each socket NAME.qmp in it is a machine's QMP socket, NAME.qtest its qtest socket, and NAME.guardian a second QMP socket for the guardian",
     },
     machines: {
       type: "array",
@@ -61,6 +62,7 @@ const qemuSchema = {
           name: { type: "string", minLength: 1, description: "Name of the domain; otherwise QEMU's -name" },
           qmp: { ...directoryPath, description: "Its QMP socket, which nobody else uses" },
           qtest: { ...directoryPath, description: "Its qtest socket; otherwise it is looked for" },
+          guardian: { ...directoryPath, description: "A second QMP socket, for the guardian" },
         },
       },
     },
@@ -121,6 +123,21 @@ export const configSchema = {
       maximum: 50,
       default: 5,
       description: "Longest time that a domain may stay paused in one tick",
+    },
+    pauseHardLimitMs: {
+      type: "integer",
+      minimum: 10,
+      maximum: 1000,
+      default: 50,
+      description: "A domain that is paused for longer is resumed by the guardian; more than pauseBudgetMs",
+    },
+    recoverAfterMs: {
+      type: "integer",
+      minimum: 0,
+      maximum: 600_000,
+      default: 5000,
+      description:
+        "When the scheduler has died, and none has been started since, the guardian recovers after so long",
     },
     maxTasks: {
       type: "integer",

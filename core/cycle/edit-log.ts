@@ -99,11 +99,12 @@ export class EditLog {
     );
   }
 
-  /** A domain could not be paused, edited or resumed in this tick; the others go on. Its domain may just have ended. */
+  /** A domain could not be paused, edited or resumed in this tick; the others go on. */
   failed(domain: ManagedDomain, error: VmmschedError): void {
-    const gone = error.code === "ERR_DOMAIN_GONE";
+    // It may just have ended; and that nothing can be paused now is told when the guardian is lost.
+    const expected = error.code === "ERR_DOMAIN_GONE" || error.code === "ERR_GUARDIAN_AWAY";
     const facts = { event: "edit-failed", domain: domain.info.name, id: domain.info.id, code: error.code };
-    if (gone) this.log.debug(facts, error.message);
+    if (expected) this.log.debug(facts, error.message);
     else this.log.error(facts, error.message);
   }
 

@@ -99,10 +99,45 @@ export class EditTransaction {
     }
   }
 
-  /** Checks every expectation, remembers what stands where it will write, writes in order, then wakes. */
+  /** Checks every expectation, remembers what stands where it will write, writes in order, then wakes. `stale`, too, where the pause is not ours any more. */
   commit(paused: PausedDomain): EditOutcome {
     this.#paused = paused;
     if (!this.#matches()) return "stale";
+    if (paused.beginWriting?.() === false) return "stale";
+    try {
+      return this.#writeAll();
+    } finally {
+      paused.endWriting?.();
+    }
+  }
+
+  /** Takes a committed transaction back, while the domain is still paused. */
+  rollBack(): void {
+    if (!this.#committed)
+      throw new VmmschedError("ERR_TRANSACTION_STATE", "only a committed transaction can be rolled back");
+    const paused = this.#pausedDomain();
+    if (paused.beginWriting?.() === false)
+      throw new VmmschedError("ERR_TRANSACTION_STATE", "its domain is not paused by us any more");
+    try {
+      this.#restore(this.#count);
+    } finally {
+      paused.endWriting?.();
+    }
+    this.#committed = false;
+  }
+
+  /** The words of the last commit with their old values, in the order of writing. */
+  undoRecord(): readonly UndoWord[] {
+    const words: UndoWord[] = [];
+    for (let i = 0; i < this.#count; i++) {
+      if (this.#kinds[i] !== write) continue;
+      const [va, offset, before, after] = [this.#vas[i], this.#offsets[i], this.#before[i], this.#values[i]];
+      words.push({ va: va as GuestVa, offset: offset ?? 0, before: before ?? 0, after: after ?? 0 });
+    }
+    return words;
+  }
+
+  #writeAll(): EditOutcome {
     let done = 0;
     try {
       for (; done < this.#count; done++)
@@ -116,25 +151,6 @@ export class EditTransaction {
     }
     this.#committed = true;
     return "committed";
-  }
-
-  /** Takes a committed transaction back, while the domain is still paused. */
-  rollBack(): void {
-    if (!this.#committed)
-      throw new VmmschedError("ERR_TRANSACTION_STATE", "only a committed transaction can be rolled back");
-    this.#restore(this.#count);
-    this.#committed = false;
-  }
-
-  /** The words of the last commit with their old values, in the order of writing. */
-  undoRecord(): readonly UndoWord[] {
-    const words: UndoWord[] = [];
-    for (let i = 0; i < this.#count; i++) {
-      if (this.#kinds[i] !== write) continue;
-      const [va, offset, before, after] = [this.#vas[i], this.#offsets[i], this.#before[i], this.#values[i]];
-      words.push({ va: va as GuestVa, offset: offset ?? 0, before: before ?? 0, after: after ?? 0 });
-    }
-    return words;
   }
 
   #stage(kind: number, va: GuestVa, offset: number, value: number): this {

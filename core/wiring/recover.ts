@@ -12,6 +12,7 @@ import { SchedulerLoop } from "../cycle/scheduler-loop.js";
 import { isVmmschedError, VmmschedError } from "../errors.js";
 import { openJournal } from "../journal/open-journal.js";
 import { loadDriver } from "./drivers.js";
+import { guarded } from "./guardian.js";
 import { composeHere } from "./one-thread.js";
 
 /** It has nothing to do but this. */
@@ -35,13 +36,18 @@ async function recoverAlone({ values, source }: LoadedConfig): Promise<RecoveryR
   const connect = await loadDriver(values.driver, values);
   const journal = openJournal({ directory: values.runtimeDirectory, log });
   const config = { source, values: { ...values, intervalMs, policies: [], policySets: {} } };
-  const container = await composeHere({ hypervisor: connect(), journal, log }, config);
-  return recover({
-    registry: container.resolve(DomainRegistry),
-    cycle: container.resolve(Cycle),
-    loop: container.resolve(SchedulerLoop),
-    ...{ journal, log, clock: hostClock },
-  });
+  const { hypervisor, close } = await guarded(connect, values, log);
+  try {
+    const container = await composeHere({ hypervisor, journal, log }, config);
+    return await recover({
+      registry: container.resolve(DomainRegistry),
+      cycle: container.resolve(Cycle),
+      loop: container.resolve(SchedulerLoop),
+      ...{ journal, log, clock: hostClock },
+    });
+  } finally {
+    close();
+  }
 }
 
 /** Its socket answers no calls, and shows that somebody is here. */

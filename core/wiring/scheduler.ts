@@ -20,9 +20,14 @@ import { serviceManager } from "../service/service-manager.js";
 import { HostColumns } from "../snapshot/host-columns.js";
 import { compose } from "./container.js";
 import { loadDriver } from "./drivers.js";
+import { guarded } from "./guardian.js";
 
 /** The scheduler of `run`, not started yet, over a control thread that is being loaded. */
-export async function openScheduler(control: ControlLink, dryRun: boolean): Promise<Scheduler> {
+export async function openScheduler(
+  control: ControlLink,
+  dryRun: boolean,
+  configFile: string,
+): Promise<Scheduler> {
   const config = await control.configure();
   const log = createLog(config.log.level);
   const shared = HostColumns.allocate(config.maxTasks);
@@ -30,6 +35,7 @@ export async function openScheduler(control: ControlLink, dryRun: boolean): Prom
   const policies = new WorkerPolicies(shared, policyDeadlineMs(config));
   const profiles = new ProfileShelf();
   const strays = new StrayErrors((stack) => profiles.nameIn(stack), log);
+  let dismissGuardian = (): void => undefined;
   let registry: DomainRegistry | undefined;
   let scheduler: (() => SchedulerStatus) | undefined;
   let running: SchedulerLoop | undefined;
@@ -57,7 +63,10 @@ export async function openScheduler(control: ControlLink, dryRun: boolean): Prom
     // Once its control socket is ours, nobody else writes to the directory.
     const journal = dryRun ? undefined : openJournal({ directory: config.runtimeDirectory, log });
     const kept = journal === undefined ? {} : { journal };
-    const parts = { hypervisor: openHypervisor(), clock: hostClock, log, options, shared, policies, ...kept };
+    const watched = dryRun ? undefined : await guarded(openHypervisor, config, log, configFile);
+    if (watched !== undefined) dismissGuardian = watched.close;
+    const hypervisor = watched?.hypervisor ?? openHypervisor();
+    const parts = { hypervisor, clock: hostClock, log, options, shared, policies, ...kept };
     const container = compose({ ...parts, profiles: profiles.profiles });
     registry = container.resolve(DomainRegistry);
     const loop = (running = container.resolve(SchedulerLoop));
@@ -92,12 +101,16 @@ export async function openScheduler(control: ControlLink, dryRun: boolean): Prom
       ended: loop.ended
         .finally(() => service[Symbol.dispose]())
         .finally(() => journal?.close())
+        .finally(() => {
+          dismissGuardian();
+        })
         .finally(() => control.close())
         .finally(() => {
           strays[Symbol.dispose]();
         }),
     };
   } catch (error) {
+    dismissGuardian();
     strays[Symbol.dispose]();
     throw error;
   }

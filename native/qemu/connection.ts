@@ -14,6 +14,7 @@ import {
 import { mapMachineRam, type MachineRam } from "./machine-ram.js";
 import { MachineShare } from "./machine-share.js";
 import type { MachineSockets } from "./machine-sockets.js";
+import { qemuGuardianName } from "./payer.js";
 import type { Qmp } from "./qmp.js";
 import { Qtest } from "./qtest.js";
 import { parseRegisters } from "./registers.js";
@@ -25,6 +26,8 @@ const shapeEvents = ["ACPI_DEVICE_OST", "DEVICE_DELETED", "MEMORY_DEVICE_SIZE_CH
 /** A machine that we are connected to: what it is, what it is doing, and its present boot. */
 export class Connection implements Disposable {
   readonly process: QemuProcess;
+  /** What the guardian finds the machine by. */
+  readonly guardianName: string;
   readonly share: MachineShare;
   /** The socket that takes interrupts; undefined where there is none. */
   readonly qtest: Qtest | undefined;
@@ -49,6 +52,7 @@ export class Connection implements Disposable {
   ) {
     this.#nextId = nextId;
     this.process = readProcess(qmp);
+    this.guardianName = qemuGuardianName(sockets, this.process);
     this.#name = sockets.name ?? readName(qmp) ?? sockets.fallbackName;
     this.#uuid = readUuid(qmp, this.process);
     const { running, ended } = readStatus(qmp);

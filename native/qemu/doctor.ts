@@ -29,6 +29,9 @@ const mendRam =
 const mendQtest =
   `start QEMU with -qtest unix:PATH,server=on,wait=off -qtest-log none; without it held processes run again ` +
   `with the guest's next timer ${seeOperating}`;
+const mendGuardian =
+  `start QEMU with a second -qmp unix:NAME.guardian,server=on,wait=off beside NAME.qmp, for the guardian alone ` +
+  seeOperating;
 const mendRights = "run vmmsched as root, or as the user of this QEMU";
 
 /** Examines all machines that can be found. Stops and writes nothing. */
@@ -62,6 +65,7 @@ function examine(sockets: MachineSockets): readonly DoctorCheck[] {
     add("RAM", mendRights, () => ramCheck(open, pid));
     const ram = checks.at(-1);
     if (ram?.found.includes(privateRam) === true) checks[checks.length - 1] = { ...ram, mend: mendRam };
+    add("guardian", mendGuardian, () => guardianCheck(sockets));
     add("interrupts", mendQtest, () => qtestCheck(open, sockets));
     add("cgroup", mendRights, () => cgroupCheck(pid, name));
     add("disks", mendQmp, () => disksCheck(open));
@@ -101,6 +105,19 @@ function qtestCheck(qmp: Qmp, sockets: MachineSockets): { ok: boolean; found: st
   if (path === undefined) return { ok: false, found: "no qtest socket that is free" };
   Qtest.open(path, qmp.path)[Symbol.dispose]();
   return { ok: true, found: `${path} answers` };
+}
+
+/** Without one the guardian has to end a scheduler that hangs before it can resume the machine. */
+function guardianCheck({ guardian }: MachineSockets): { ok: boolean; found: string } {
+  if (guardian === undefined)
+    return {
+      ok: true,
+      found:
+        "no second QMP socket: a scheduler that hangs while the machine is paused is ended after a second, and the machine resumed then",
+    };
+  using qmp = Qmp.connect(guardian);
+  const ok = qmp.greeted(greetingMs);
+  return { ok, found: ok ? `${guardian} answers` : `${guardian} does not greet: it has another client` };
 }
 
 /** Only weights and caps of whole machines need one. */

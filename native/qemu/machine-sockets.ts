@@ -5,6 +5,8 @@ import { basename, join } from "node:path";
 export interface MachineSockets {
   readonly qmp: string;
   readonly qtest?: string;
+  /** A second QMP socket, for the guardian. */
+  readonly guardian?: string;
   /** What the operator calls it; otherwise its own name counts. */
   readonly name?: string;
   /** For a machine without a name: that of its socket. */
@@ -13,9 +15,9 @@ export interface MachineSockets {
 
 /** Where machines are looked for. */
 export interface MachinePlaces {
-  /** Each socket NAME.qmp in it is a machine's; NAME.qtest beside it is that machine's too. */
+  /** Each socket NAME.qmp in it is a machine's; NAME.qtest and NAME.guardian beside it are that machine's too. */
   readonly directory: string;
-  readonly machines: readonly { readonly name?: string; readonly qmp: string; readonly qtest?: string }[];
+  readonly machines: readonly Omit<MachineSockets, "fallbackName">[];
 }
 
 const qmpSuffix = ".qmp";
@@ -30,8 +32,12 @@ export function findMachines({ directory, machines }: MachinePlaces): readonly M
     .map((file): MachineSockets => {
       const fallbackName = basename(file, qmpSuffix);
       const qtest = `${fallbackName}.qtest`;
-      const sockets = { qmp: join(directory, file), fallbackName };
-      return files.includes(qtest) ? { ...sockets, qtest: join(directory, qtest) } : sockets;
+      const guardian = `${fallbackName}.guardian`;
+      return {
+        ...{ qmp: join(directory, file), fallbackName },
+        ...(files.includes(qtest) ? { qtest: join(directory, qtest) } : {}),
+        ...(files.includes(guardian) ? { guardian: join(directory, guardian) } : {}),
+      };
     });
   return [...named, ...found];
 }

@@ -58,6 +58,11 @@ export class QemuPausedDomain implements PausedDomain {
     throw goneError(record);
   }
 
+  disown(): void {
+    this.#held = false;
+    this.#owesResume = false;
+  }
+
   vcpus(): readonly VcpuContext[] {
     this.#requireStill();
     return this.#parts.connection.vcpus();

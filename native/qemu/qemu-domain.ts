@@ -10,6 +10,7 @@ import { QemuPausedDomain } from "./paused-domain.js";
 /** One boot of a machine. */
 export class QemuDomain implements Domain {
   readonly instance: string;
+  readonly guardianName: string;
   readonly memory: PhysicalMemory;
   readonly canInterrupt: boolean;
   readonly #connection: Connection;
@@ -28,6 +29,7 @@ export class QemuDomain implements Domain {
     this.#record = record;
     // The numbers of domains are this process's own, and weight and cap those of the QEMU's cgroup.
     this.instance = `${connection.process.pid}.${connection.process.startTicks}`;
+    this.guardianName = connection.guardianName;
     this.memory = new BoundMemory(connection, record, () => this.#refuseWrites());
     this.#paused = new QemuPausedDomain({ connection, record, owe });
     this.canInterrupt = connection.qtest !== undefined;

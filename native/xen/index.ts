@@ -1,5 +1,6 @@
 import { XenHypervisor, type XenOptions } from "./xen-hypervisor.js";
 
+export { XenPayer } from "./payer.js";
 export { xenDoctor, type DoctorCheck } from "./doctor.js";
 export { XenHypervisor, type XenOptions } from "./xen-hypervisor.js";
 

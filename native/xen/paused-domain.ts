@@ -65,6 +65,10 @@ export class XenPausedDomain implements PausedDomain {
     if (number !== 0 && number !== errno.ESRCH) throw callError("xc_domain_unpause", number, domainId);
   }
 
+  disown(): void {
+    this.#owesUnpause = false;
+  }
+
   /** What cannot be told ends the pause, too. */
   #hasEnded(): boolean {
     try {

@@ -21,6 +21,7 @@ import type { LibXenEvtchn } from "./libxenevtchn.js";
 import type { ForeignMemoryHandle } from "./libxenforeignmemory.js";
 import type { LibXenStore } from "./libxenstore.js";
 import { XenPausedDomain } from "./paused-domain.js";
+import { xenGuardianName } from "./payer.js";
 import { VcpuRegisters } from "./vcpu-registers.js";
 
 /** What all domains of one hypervisor share. */
@@ -46,6 +47,7 @@ export class XenDomain implements Domain {
   #eventChannel: XenEventChannel | undefined;
   #closed = false;
   readonly canInterrupt: boolean;
+  readonly guardianName: string;
   readonly eventChannel?: () => GuestEventChannel;
 
   constructor(
@@ -56,6 +58,7 @@ export class XenDomain implements Domain {
   ) {
     this.#host = host;
     this.#record = record;
+    this.guardianName = xenGuardianName(record);
     this.#memory = new ForeignMemory(handle, host.budget);
     this.#disks = backendLimit(host.store, record.id);
     this.#memoryBytes = record.memoryBytes;

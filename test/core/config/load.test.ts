@@ -26,6 +26,8 @@ describe("configuration", () => {
       jitterPercent: 0,
       pause: "late",
       pauseBudgetMs: 5,
+      pauseHardLimitMs: 50,
+      recoverAfterMs: 5000,
       maxTasks: 16_384,
       domains: { include: ["*"], exclude: [] },
       log: { level: "info" },

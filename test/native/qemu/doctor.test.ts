@@ -11,7 +11,9 @@ describe("the doctor for QEMU", () => {
     const checks = checked(machine);
     assert.deepEqual(
       [...checks.keys()],
-      ["QMP socket", "registers", "RAM", "interrupts", "cgroup", "disks"].map((one) => `vm: ${one}`),
+      ["QMP socket", "registers", "RAM", "guardian", "interrupts", "cgroup", "disks"].map(
+        (one) => `vm: ${one}`,
+      ),
     );
     assert.deepEqual(
       [...checks.values()].filter(({ ok }) => !ok).map(({ name, found }) => [name, found]),

@@ -8,12 +8,23 @@ describe("where machines are found", () => {
   it("is the configuration, then each NAME.qmp of the directory with its NAME.qtest", () => {
     const directory = mkdtempSync(join(tmpdir(), "vmmsched-sockets-"));
     try {
-      for (const name of ["web.qmp", "db.qmp", "db.qtest", "named.qmp", "other.sock", "lone.qtest"])
+      for (const name of [
+        "web.qmp",
+        "db.qmp",
+        "db.qtest",
+        "db.guardian",
+        "named.qmp",
+        "other.sock",
+        "lone.qtest",
+      ])
         writeFileSync(join(directory, name), "");
       const named = { name: "shop", qmp: join(directory, "named.qmp") };
       assert.deepEqual(findMachines({ directory, machines: [named] }), [
         { ...named, fallbackName: "named" },
-        { qmp: join(directory, "db.qmp"), fallbackName: "db", qtest: join(directory, "db.qtest") },
+        {
+          ...{ qmp: join(directory, "db.qmp"), fallbackName: "db" },
+          ...{ qtest: join(directory, "db.qtest"), guardian: join(directory, "db.guardian") },
+        },
         { qmp: join(directory, "web.qmp"), fallbackName: "web" },
       ]);
     } finally {

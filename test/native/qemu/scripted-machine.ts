@@ -19,7 +19,7 @@ export interface Behaviour {
 export type Order =
   | { readonly what: "behave"; readonly command: string; readonly behaviour: Behaviour }
   | { readonly what: "emit"; readonly event: string; readonly data?: object }
-  | { readonly what: "drop" | "ask" }
+  | { readonly what: "drop" | "ask" | "forget" }
   | { readonly what: "disks"; readonly disks: readonly ScriptedDisk[] }
   | { readonly what: "split"; readonly text: string }
   | { readonly what: "greet"; readonly greeting?: string };
@@ -48,7 +48,10 @@ export class ScriptedMachine implements AsyncDisposable {
     const ram = openSync(ramFile, "w+");
     ftruncateSync(ram, ramBytes);
     const program = fileURLToPath(new URL("./scripted-qemu.js", import.meta.url));
-    const child = fork(program, [join(folder, "vm.qmp"), join(folder, "vm.qtest"), ramFile, sharing]);
+    const child = fork(program, [
+      ...[join(folder, "vm.qmp"), join(folder, "vm.qtest"), ramFile, sharing],
+      join(folder, "second.sock"),
+    ]);
     await once(child, "message");
     return new ScriptedMachine(folder, child, ram);
   }
@@ -63,6 +66,11 @@ export class ScriptedMachine implements AsyncDisposable {
 
   get qtest(): string {
     return join(this.folder, "vm.qtest");
+  }
+
+  /** Its second QMP socket, which takes any number of clients. */
+  get second(): string {
+    return join(this.folder, "second.sock");
   }
 
   get pid(): number {
@@ -91,6 +99,11 @@ export class ScriptedMachine implements AsyncDisposable {
 
   async account(): Promise<Account> {
     return await this.tell({ what: "ask" });
+  }
+
+  /** What came since this was asked last. */
+  async since(): Promise<Account> {
+    return await this.tell({ what: "forget" });
   }
 
   /** A word of its RAM, by the offset in the file. */

@@ -8,7 +8,8 @@ import { createServer, type Socket } from "node:net";
 import { ScriptedDisks } from "./scripted-disks.js";
 import type { Behaviour, Order } from "./scripted-machine.js";
 
-const [qmpPath = "", qtestPath = "", ramPath = "", sharing = "shared"] = process.argv.slice(2);
+const [qmpPath = "", qtestPath = "", ramPath = "", sharing = "shared", secondPath = ""] =
+  process.argv.slice(2);
 
 const libc = koffi.load("libc.so.6");
 const mmap = libc.func("int64_t mmap(void *, size_t, int, int, int, long)") as (
@@ -49,6 +50,8 @@ const mtree = [
 
 let running = true;
 let client: Socket | undefined;
+/** Of the second QMP socket. */
+const others = new Set<Socket>();
 let greeting: string | undefined = '{"QMP": {"version": {}, "capabilities": []}}';
 const behaviours = new Map<string, Behaviour>();
 const received: string[] = [];
@@ -71,7 +74,8 @@ function monitor(line: string): string {
 function emit(event: string, data: object = {}): void {
   if (event === "STOP") running = false;
   if (event === "RESUME") running = true;
-  client?.write(`${JSON.stringify({ event, data, timestamp: { seconds: 1, microseconds: 0 } })}\r\n`);
+  const line = `${JSON.stringify({ event, data, timestamp: { seconds: 1, microseconds: 0 } })}\r\n`;
+  for (const socket of [client, ...others]) socket?.write(line);
 }
 
 function standard(command: string, parameters: Record<string, string>): unknown {
@@ -150,6 +154,12 @@ const qmp = createServer((socket) => {
   if (greeting !== undefined) socket.write(`${greeting}\r\n`);
   lines(socket, (line) => answer(socket, line));
 });
+const second = createServer((socket) => {
+  others.add(socket);
+  socket.on("close", () => others.delete(socket));
+  socket.write('{"QMP": {"version": {}, "capabilities": []}}\r\n');
+  lines(socket, (line) => answer(socket, line));
+});
 const qtest = createServer((socket) => {
   lines(socket, (line) => {
     received.push(line);
@@ -166,6 +176,9 @@ process.on("message", (order: Order) => {
   if (order.what === "split") client?.write(order.text);
   if (order.what === "disks") disks.disks = order.disks;
   process.send?.({ received: [...received], running, disks: disks.disks });
+  if (order.what === "forget") received.length = 0;
 });
 process.on("disconnect", () => process.exit());
-qtest.listen(qtestPath, () => qmp.listen(qmpPath, () => process.send?.({ received, running })));
+qtest.listen(qtestPath, () =>
+  second.listen(secondPath, () => qmp.listen(qmpPath, () => process.send?.({ received, running }))),
+);
