@@ -32,8 +32,26 @@ export type Phase = (typeof phases)[number];
 const phaseBits = 4;
 const phaseMask = (1 << phaseBits) - 1;
 
+const originTries = 64;
+
+const originNs = findOrigin();
+
+/**
+ * When `performance.now()` began, in ns of CLOCK_MONOTONIC. The two can only be read one after the other: of many tries the one counts that was
+ * interrupted least, since an error here would make every pause look late to the guardian.
+ */
+function findOrigin(): number {
+  let [origin, shortest] = [0, Number.POSITIVE_INFINITY];
+  for (let i = 0; i < originTries; i++) {
+    const before = Number(process.hrtime.bigint());
+    const now = performance.now() * 1e6;
+    const length = Number(process.hrtime.bigint()) - before;
+    if (length < shortest) [origin, shortest] = [before + length / 2 - now, length];
+  }
+  return origin;
+}
+
 /** Nanoseconds of CLOCK_MONOTONIC, the same in every process. */
-const originNs = Number(process.hrtime.bigint()) - performance.now() * 1e6;
 export function monotonicNs(): number {
   return originNs + performance.now() * 1e6;
 }
