@@ -60,6 +60,7 @@ function kernelAt(text: GuestVa, layout: LayoutFile, path: string): KnownKernel 
     ...resolveLayout({ member }),
     runQueue: inNoFile,
     psi: inNoFile,
+    logRecord: undefined,
     systemRunning,
     release: (member("uts_namespace", "name.release")?.bitOffset ?? 0) / 8,
     wallClock: (member("timekeeper", "xtime_sec")?.bitOffset ?? Number.NaN) / 8,
