@@ -137,7 +137,7 @@ export class Cycle {
     this.editLog.flush(this.columns, this.registry, this.#wishes);
     if (!releaseAll) this.ticked(this.#wishes);
     if (this.#dryRun === undefined) this.journal.after(this.#builder.rows, this.registry);
-    letLeave(this.columns, this.#builder.rows, this.registry);
+    letLeave(this.columns, this.#builder.rows, this.registry, this.journal.inheritanceIsSettled);
     this.#lost.giveUp(nowNs, releaseAll);
   }
 

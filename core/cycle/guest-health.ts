@@ -44,9 +44,10 @@ export class GuestHealth {
       if (kernel?.health === undefined) continue;
       const boot = this.#bootOf(domain, kernel);
       try {
-        const [first, ...others] = kernel.health();
+        const complaints = kernel.health();
+        const [first] = complaints;
         if (first !== undefined && domain.complaint === undefined)
-          this.#heard(domain, boot, first, others.length, nowNs);
+          this.#heard(domain, boot, first, complaints.length - 1, nowNs);
       } catch (error) {
         if (!isVmmschedError(error)) throw error;
         if (boot.failed === kernel) continue;

@@ -19,16 +19,20 @@ export function dropWishesOfLeaving(
   }
 }
 
-/** Lets go of kernels that are to be left and in which, as the last scan saw, nothing is held or changed any more. */
-export function letLeave(columns: TaskColumns, rows: number, registry: DomainRegistry): void {
-  for (const domain of registry.domains)
-    if (
-      domain.isToLeave &&
-      domain.managed &&
-      domain.priorities.empty &&
-      !isHolding(columns, rows, domain.slot)
-    )
-      domain.leave();
+/**
+ * Lets go of kernels that are to be left and in which, as the last scan saw, nothing is held or changed any more. Of one that only
+ * complained, not before it `isSettled` what a scheduler before this one left: a scan may not have shown that yet.
+ */
+export function letLeave(
+  columns: TaskColumns,
+  rows: number,
+  registry: DomainRegistry,
+  isSettled: boolean,
+): void {
+  for (const domain of registry.domains) {
+    if (!domain.isToLeave || !domain.managed || !(isSettled || domain.leaving)) continue;
+    if (domain.priorities.empty && !isHolding(columns, rows, domain.slot)) domain.leave();
+  }
 }
 
 function isHolding(columns: TaskColumns, rows: number, slot: number): boolean {
