@@ -60,7 +60,8 @@ export function apicIdBytes(btf: Btf, room: number): number | undefined {
   return btf.variableSize(".data..percpu", apicIds) ?? (room >= 2 && room < 4 ? 2 : undefined);
 }
 
-function logRecordBytes(btf: Btf): LogRecordBytes | undefined {
+/** Sizes of what the kernel's log is made of, where it has such a log. */
+export function logRecordBytes(btf: Btf): LogRecordBytes | undefined {
   const [desc, info] = [btf.size("prb_desc"), btf.size("printk_info")];
   return desc === undefined || info === undefined ? undefined : { desc, info };
 }

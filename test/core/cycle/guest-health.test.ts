@@ -180,6 +180,36 @@ describe("a guest that complains", () => {
     assert.equal(host.held(), 1);
   });
 
+  for (const [what, boots, status] of [
+    ["another boot of it is found in the same domain", ["one", "two"], "managed"],
+    ["the same boot is", ["one", "one"], "unmanaged"],
+    ["its profile cannot tell boots apart", [undefined, undefined], "unmanaged"],
+  ] as const)
+    it(`is ${status} when ${what}`, async () => {
+      const left = [...boots];
+      const renaming: GuestProfile = {
+        async attach(domain, options, layouts) {
+          const kernel = await linuxProfile.profile.attach(domain, options, layouts);
+          const { boot: _, ...description } = kernel?.description ?? { boot: "" };
+          const boot = left.length > 1 ? left.shift() : left[0];
+          const value = { ...description, ...(boot === undefined ? {} : { boot }) };
+          return kernel && Object.defineProperty(kernel, "description", { value });
+        },
+      };
+      const host = new WatchedHost({
+        domains: [guest],
+        profiles: [{ ...linuxProfile, profile: renaming }],
+      });
+      await host.attach();
+      host.decide = holdNamed("batch");
+      await host.run(10);
+      assert.equal(host.held(), 1);
+      host.host.guest("guest").printk(warning);
+      await host.run(200);
+      assert.equal(host.domain().status, status);
+      assert.equal(host.held(), status === "managed" ? 1 : 0);
+    });
+
   it("by a clock that stands still while it uses CPUs is left alone, too", async () => {
     const host = new WatchedHost({ domains: [guest] });
     await host.attach();
