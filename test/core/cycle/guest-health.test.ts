@@ -190,9 +190,8 @@ describe("a guest that complains", () => {
       const renaming: GuestProfile = {
         async attach(domain, options, layouts) {
           const kernel = await linuxProfile.profile.attach(domain, options, layouts);
-          const { boot: _, ...description } = kernel?.description ?? { boot: "" };
           const boot = left.length > 1 ? left.shift() : left[0];
-          const value = { ...description, ...(boot === undefined ? {} : { boot }) };
+          const value = { ...kernel?.description, boot };
           return kernel && Object.defineProperty(kernel, "description", { value });
         },
       };

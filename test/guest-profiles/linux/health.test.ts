@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { DomainSpec } from "../../../native/simulated/index.js";
 import { ScheduledHost } from "../../core/cycle/scheduled-host.js";
 import { GuestView } from "../../native/simulated/guest-view.js";
-import type { GuestVa } from "../../../core/memory/address.js";
 import { printkRingbuffer } from "../../../native/simulated/linux/offsets.js";
 
 const guest: DomainSpec = { name: "guest", kind: "pvh", processes: [] };
@@ -66,7 +65,7 @@ describe("the health of a Linux guest", () => {
     const { scheduled, kernel, finding } = await looked(({ host }) => {
       using view = new GuestView(host, "guest");
       using paused = view.domain.pause();
-      view.write64(paused, view.symbol("printk_rb_static"), printkRingbuffer.descs, -(2 ** 45) as GuestVa);
+      view.write64(paused, view.symbol("printk_rb_static"), printkRingbuffer.descs, -(2 ** 45));
     });
     await scheduled.run(1);
     scheduled.host.guest("guest").printk("BUG: unheard");
