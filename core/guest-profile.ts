@@ -91,6 +91,14 @@ export type NotNow =
   | "queue inconsistent"
   | "nothing to do";
 
+/** A sign that something is wrong with the guest itself. */
+export interface Complaint {
+  /** In what it was found: `kernel log`, `clock`. */
+  readonly source: string;
+  /** What the guest's kernel said, in its own words, or what was seen of it. */
+  readonly text: string;
+}
+
 /** A task that the kernel before this one held or was giving back: see {@link GuestKernel.adopt}. */
 export interface HeldTask extends TaskIdentity {
   readonly hold: Exclude<HoldState, "none">;
@@ -118,6 +126,11 @@ export interface GuestKernel extends Disposable {
    * What is no longer so is passed over.
    */
   adopt?(held: readonly HeldTask[]): void;
+  /**
+   * Signs that have come up since the last call that the guest is not well; asked for after each scan, also one that failed. Bounded
+   * work; what was there before the first call is not told. Absent where the profile cannot tell.
+   */
+  health?(): readonly Complaint[];
   /**
    * A hold may take two edits, between which the guest has to run: one that was committed is planned again at once, and the
    * guest paused a second time if there is more to do. @default false

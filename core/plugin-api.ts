@@ -21,6 +21,7 @@ export type { HoldState, SchedulingPolicy, TaskState } from "./snapshot/task-col
 export type {
   Capability,
   Certainty,
+  Complaint,
   Finding,
   GuestDescription,
   GuestFindings,

@@ -12,6 +12,7 @@ import { recoverCommand } from "./recover.js";
 import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { statusCommand } from "./status.js";
+import { trustCommand } from "./trust.js";
 import { printable, processTerminal, screened, wrapLines, type Terminal } from "./terminal.js";
 
 const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
@@ -44,6 +45,7 @@ export async function runCli(
     runCommand,
     statusCommand,
     explainCommand,
+    trustCommand,
     recoverCommand,
     pluginsCommand,
     psCommand,

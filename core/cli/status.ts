@@ -48,6 +48,11 @@ function statusPage({
       ({ name, id, managed, profile, reason }) =>
         `  ${printable(name)} (${String(id)}): ${managed ? `managed by ${profile ?? "?"}` : `unmanaged: ${printable(reason ?? "")}`}`,
     ),
+    ...domains.flatMap(({ name, managed, complaint }) =>
+      complaint === undefined || !managed
+        ? []
+        : [`  ${printable(name)} is being released, its guest complained: ${printable(complaint)}`],
+    ),
     ...domains.flatMap(({ name, lostSay }) =>
       lostSay === undefined
         ? []

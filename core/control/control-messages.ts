@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.js";
 import type { Explanation } from "../cycle/explain/explanation.js";
+import type { TrustReport } from "../cycle/trust.js";
 import type { SchedulerStatus } from "../cycle/scheduler-status.js";
 import type { LogFields, LogLevel } from "../log.js";
 import type { ActivePolicy } from "../policies/worker-policies.js";
@@ -43,6 +44,8 @@ export interface CycleThreadCalls {
    * or ERR_PROCESS_UNKNOWN.
    */
   explain(domain: string, pid: string | undefined): Explanation | undefined;
+  /** The operator trusts a domain in spite of what its guest complained of. Throws ERR_DOMAIN_UNKNOWN or ERR_DOMAIN_AMBIGUOUS. */
+  trust(domain: string): TrustReport | undefined;
   /** Should every tick be sent with `frame`? */
   capture(on: boolean): void;
   log(level: Exclude<LogLevel, "silent">, fields: LogFields, message: string): void;

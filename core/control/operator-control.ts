@@ -5,6 +5,7 @@ import { statusReport, type StatusReport } from "./status-report.js";
 import { policySets } from "../config/load.js";
 import type { ControlPlane } from "./control-plane.js";
 import type { Explanation } from "../cycle/explain/explanation.js";
+import type { TrustReport } from "../cycle/trust.js";
 import type { CycleThreadCalls } from "./control-messages.js";
 import { isChangedByHand, noOverrides, withDisabled, withEnabled, withSet } from "../plugins/overrides.js";
 import type { PluginListReport, PluginReport } from "./socket/plugin-report.js";
@@ -47,6 +48,16 @@ export class OperatorControl implements PluginsControl {
     const explanation = await this.cycle.call("explain", [domain, pid]);
     if (explanation === undefined) throw stillStarting();
     return explanation;
+  }
+
+  /**
+   * Trusts a domain (a name, id or uuid) again, whatever its guest complained of. Throws ERR_DOMAIN_UNKNOWN, ERR_DOMAIN_AMBIGUOUS, and
+   * ERR_CONTROL_CALL before the first tick.
+   */
+  async trust(domain: string): Promise<TrustReport> {
+    const report = await this.cycle.call("trust", [domain]);
+    if (report === undefined) throw stillStarting();
+    return report;
   }
 
   async show(name: string): Promise<PluginReport> {

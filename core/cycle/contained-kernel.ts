@@ -1,5 +1,6 @@
 import { isVmmschedError, messageOf, VmmschedError } from "../errors.js";
 import type {
+  Complaint,
   GuestDescription,
   GuestFindings,
   GuestKernel,
@@ -12,6 +13,10 @@ import type { EditTransaction } from "../memory/edit-transaction.js";
 import { leastNice, mostNice } from "../nice.js";
 import type { ConfiguredProfile } from "../plugins/configure.js";
 import type { SnapshotBuilder } from "../snapshot/snapshot-builder.js";
+
+/** Of one answer: what a profile says beyond is left out. */
+const mostComplaints = 64;
+const mostTextLength = 512;
 
 /** Asks a profile; whatever it throws or rejects with is a VmmschedError then, ERR_PROFILE_FAILED if it was no such. */
 export async function attachContained(
@@ -62,6 +67,15 @@ class ContainedKernel implements GuestKernel {
     }
   }
 
+  health(): readonly Complaint[] {
+    try {
+      const complaints = this.kernel.health?.() ?? [];
+      return complaints.length === 0 ? complaints : complaints.slice(0, mostComplaints).map(asComplaint);
+    } catch (error) {
+      throw contained(this.profile, "health()", error);
+    }
+  }
+
   adopt(held: readonly HeldTask[]): void {
     try {
       this.kernel.adopt?.(held);
@@ -87,6 +101,13 @@ class ContainedKernel implements GuestKernel {
       // It is on its way out: there is nothing left that its failure could harm.
     }
   }
+}
+
+function asComplaint(value: unknown): Complaint {
+  const { source, text } = (value ?? {}) as Partial<Complaint>;
+  if (typeof source !== "string" || typeof text !== "string")
+    throw new TypeError("it gave a complaint without source or text");
+  return { source: source.slice(0, mostTextLength), text: text.slice(0, mostTextLength) };
 }
 
 function asKernel(value: unknown): GuestKernel {

@@ -17,6 +17,7 @@ import { DomainRegistry } from "./domain-registry.js";
 import { DryRun } from "./dry-run.js";
 import { EditLog } from "./edit-log.js";
 import { EditPhase } from "./edit-phase.js";
+import { GuestHealth } from "./guest-health.js";
 import { dropWishesOfLeaving, letLeave } from "./leaving.js";
 import { LostDomains } from "./lost-domains.js";
 import type { ManagedDomain } from "./managed-domain.js";
@@ -54,6 +55,7 @@ export class Cycle {
   readonly shares: Shares;
   readonly guard: Guard;
   readonly history: TaskHistory;
+  readonly health: GuestHealth;
   readonly shareTimes = new ShareTimes();
   readonly #editing: EditPhase;
   readonly #view: HostView;
@@ -91,6 +93,7 @@ export class Cycle {
     this.shares = new Shares(registry, log, journal);
     this.#lost = new LostDomains(registry, editLog, this.#editing);
     this.guard = new Guard(registry, this.columns, options, log);
+    this.health = new GuestHealth(registry, log);
     this.history = new TaskHistory(this.columns, registry);
   }
 
@@ -102,6 +105,7 @@ export class Cycle {
     try {
       if (this.options.pause === "early" && this.#dryRun === undefined) this.#editing.pauseAll();
       this.#scan(nowNs);
+      this.health.look(nowNs);
       this.#decide(releaseAll);
       if (this.#dryRun === undefined) this.#edit();
     } finally {
@@ -125,13 +129,15 @@ export class Cycle {
     if (this.#dryRun === undefined) this.#lost.remember(this.columns, this.#builder.rows);
     this.guard.remember((domain) => this.#lost.heldIn(domain));
     this.guard.flush();
+    this.health.edited(this.columns, this.editLog);
+    this.health.flush();
     this.history.observe(this.#builder.rows, this.#wishes, this.#changes, this.editLog, nowNs);
     this.shareTimes.observe(this.registry.domains, nowNs);
     this.#lastReleasedAll = releaseAll;
     this.editLog.flush(this.columns, this.registry, this.#wishes);
     if (!releaseAll) this.ticked(this.#wishes);
     if (this.#dryRun === undefined) this.journal.after(this.#builder.rows, this.registry);
-    letLeave(this.columns, this.#builder.rows, this.registry);
+    letLeave(this.columns, this.#builder.rows, this.registry, this.journal.inheritanceIsSettled);
     this.#lost.giveUp(nowNs, releaseAll);
   }
 

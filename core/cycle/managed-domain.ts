@@ -41,6 +41,11 @@ export class ManagedDomain implements DomainEntry, Disposable {
   hasSay = true;
   /** Its profile was removed: nothing is wished in it any more, and when all is undone it is let go ({@link leave}). */
   leaving = false;
+  /**
+   * What its guest complained of after edits of ours: like one whose profile was removed, but until this boot of it ends, or the
+   * operator trusts it again.
+   */
+  #complaint: { readonly text: string; readonly boot: string } | undefined;
   /** Outlives its kernel: what could not be given back is given back by the one that is found next. */
   readonly priorities = new PriorityLedger();
   readonly shares: ShareLedger;
@@ -90,6 +95,16 @@ export class ManagedDomain implements DomainEntry, Disposable {
   /** In the VM scheduler, as it was read before this tick's snapshot. */
   get share(): DomainShare | undefined {
     return this.shares.present;
+  }
+
+  /** What the guest complained of, for which everything in it is undone and it is left alone; undefined: nothing. */
+  get complaint(): string | undefined {
+    return this.#complaint?.text;
+  }
+
+  /** Nothing is wished in it any more: its profile was removed, or it has complained. */
+  get isToLeave(): boolean {
+    return this.leaving || this.#complaint !== undefined;
   }
 
   /** Takes over the hypervisor's accounting of the last interval, and ours of its pauses. */
@@ -158,11 +173,24 @@ export class ManagedDomain implements DomainEntry, Disposable {
     this.#setManaged({ kernel, profile });
   }
 
-  /** Between two ticks: everything in it is undone, and its profile is gone. Others may look at it. */
+  /** Its guest complains of something: from now on {@link isToLeave}. */
+  complain(text: string): void {
+    this.#complaint ??= { text, boot: this.#boot() };
+  }
+
+  /** Between two ticks: the operator trusts it in spite of its complaint. Returns what that was. */
+  trust(): string | undefined {
+    const text = this.complaint;
+    if (text !== undefined) this.#nextAttachNs = 0;
+    this.#complaint = undefined;
+    return text;
+  }
+
+  /** Between two ticks: everything in it is undone, and it has nothing to do with us any more. Other profiles may look at it. */
   leave(): void {
-    this.#removedProfile = this.profileName;
+    if (this.leaving) this.#removedProfile = this.profileName;
     this.#release();
-    this.#setUnmanaged(this.#unrecognised(), 0, 0);
+    this.#setUnmanaged(this.#whyLeft(), 0, 0);
   }
 
   scanned(): void {
@@ -202,6 +230,15 @@ export class ManagedDomain implements DomainEntry, Disposable {
         return;
       }
       this.#search = undefined;
+      if (found !== undefined && this.#complaint !== undefined) {
+        const isSameBoot = (found.kernel.description.boot ?? "") === this.#complaint.boot;
+        if (isSameBoot) {
+          found.kernel[Symbol.dispose]();
+          this.#setUnmanaged(this.#whyLeft(), nowNs, retryLongestNs);
+          return;
+        }
+        this.#complaint = undefined;
+      }
       if (found !== undefined) {
         this.#setManaged(found);
         return;
@@ -218,6 +255,17 @@ export class ManagedDomain implements DomainEntry, Disposable {
       this.#setUnmanaged(reason, nowNs, soon ? retryNotReadyNs : this.#retryNs);
       if (!soon) this.#retryNs = Math.min(2 * this.#retryNs, retryLongestNs);
     }
+  }
+
+  #boot(): string {
+    return this.kernel?.description.boot ?? "";
+  }
+
+  #whyLeft(): string {
+    const { complaint } = this;
+    return complaint === undefined
+      ? this.#unrecognised()
+      : `its guest complained after edits of ours: ${complaint}; it is left alone until it boots anew or is trusted again (vmmsched trust)`;
   }
 
   #unrecognised(): string {

@@ -15,6 +15,8 @@ export interface DomainStatusReport {
   readonly managed: boolean;
   /** Why it is not managed. */
   readonly reason?: string;
+  /** What its guest complained of after edits of ours: everything in it is being undone, or has been. */
+  readonly complaint?: string;
   readonly profile?: string;
   /** Weight, cap and I/O limit, where we have changed one of them; and what others gave it. */
   readonly share?: DomainShare;
@@ -78,7 +80,7 @@ export function schedulerStatus(
 }
 
 function domainStatus(domain: ManagedDomain, { shares, guard }: Cycle): DomainStatusReport {
-  const { info, managed, reason, profileName } = domain;
+  const { info, managed, reason, profileName, complaint } = domain;
   const { present: share, own: ownShare } = domain.shares;
   const shareProblem = shares.problemOf(domain);
   const lost = guard.lostSay(domain);
@@ -87,6 +89,7 @@ function domainStatus(domain: ManagedDomain, { shares, guard }: Cycle): DomainSt
     id: info.id,
     managed,
     ...(managed ? {} : { reason: reason || "its task lists could not be read in the last tick" }),
+    ...(complaint === undefined ? {} : { complaint }),
     ...(profileName === undefined ? {} : { profile: profileName }),
     ...(ownShare === undefined ? {} : { ...(share === undefined ? {} : { share }), ownShare }),
     ...(shareProblem === undefined ? {} : { shareProblem }),

@@ -13,6 +13,7 @@ import { explain, type ExplainSources } from "../cycle/explain/explain.js";
 import { SchedulerLoop } from "../cycle/scheduler-loop.js";
 import { schedulerStatus, type SchedulerStatus } from "../cycle/scheduler-status.js";
 import { TickCapture } from "../cycle/tick-capture.js";
+import { trust } from "../cycle/trust.js";
 import { openJournal } from "../journal/open-journal.js";
 import { createLog } from "../json-log.js";
 import { WorkerPolicies } from "../policies/worker-policies.js";
@@ -56,6 +57,7 @@ export async function openScheduler(
       managedDomains: () => registry?.namesByProfile() ?? {},
       status: () => scheduler && { status: scheduler(), figures: threadFigures() },
       explain: (domain, pid) => explained && explain(explained, domain, pid),
+      trust: (domain) => explained && trust(explained.registry, domain, log),
       capture: (on) => (capture.on = on),
       log: (level, fields, message) => log[level](fields, message),
     });

@@ -18,6 +18,7 @@ import { KnownKernels, type FoundKernel, type KnownKernel } from "./known-kernel
 import { latestKernel } from "./latest-kernel.js";
 import type { ProbedMember } from "./layout.js";
 import { LinuxKernel } from "./linux-kernel.js";
+import { Health } from "./health.js";
 import { Liveness } from "./liveness.js";
 import { changePriority } from "./priority.js";
 import { study } from "./study.js";
@@ -112,6 +113,7 @@ function assemble({ domain, options, known }: Search, { root, kernel, evidence }
     layout,
     spacing: kernel.spacing,
     runQueue: kernel.runQueue,
+    logRecord: kernel.logRecord,
     cpus: readCpus(space, symbols, kernel.apicIdBytes),
     initTask: requireSymbol(symbols, "init_task"),
   };
@@ -136,12 +138,20 @@ function assemble({ domain, options, known }: Search, { root, kernel, evidence }
     ],
     capabilities: capabilities(wakeUp, method, priority),
   };
+  const liveness = domain.readOnly === undefined ? new Liveness(domain, facts) : undefined;
+  const health = new Health(facts, liveness);
   return new LinuxKernel(description, facts, {
     wakeUp: typeof wakeUp === "string" ? undefined : wakeUp,
     method: typeof method === "string" ? undefined : method,
-    liveness: domain.readOnly === undefined ? new Liveness(domain, facts) : undefined,
+    liveness,
+    health,
     priority: typeof priority === "string" ? undefined : priority,
-    findings: () => findings(facts, kernel, checked, vmcoreinfo?.has("SYMBOL(_stext)") === true),
+    findings: () =>
+      findings(facts, kernel, {
+        checked,
+        witnessed: vmcoreinfo?.has("SYMBOL(_stext)") === true,
+        health: health.finding(),
+      }),
   });
 }
 

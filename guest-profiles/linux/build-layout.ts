@@ -5,7 +5,7 @@ import { wantedSymbols } from "./facts.js";
 import { findSymbols } from "./kallsyms.js";
 import type { LayoutFile } from "./layout-file.js";
 import { resolveLayout, type MemberSource } from "./layout.js";
-import { apicIdBytes } from "./study.js";
+import { apicIdBytes, logRecordBytes } from "./study.js";
 
 /** Parts of a kernel's ELF file. Addresses are signed; per-CPU variables count from 0. */
 export interface KernelFile {
@@ -31,6 +31,7 @@ export async function buildLayout(file: KernelFile): Promise<LayoutFile> {
   });
   const btf = new Btf(file.btf);
   const bytes = apicIdBytes(btf, 0);
+  const logRecord = logRecordBytes(btf);
   return {
     schema: 1,
     release: /Linux version (\S+)/.exec(readOnlyData.toString("latin1"))?.[1] ?? "",
@@ -40,6 +41,7 @@ export async function buildLayout(file: KernelFile): Promise<LayoutFile> {
     perCpu: Object.fromEntries(wanted.filter(([, at]) => at >= 0)),
     members: membersUsed(btf),
     systemRunning: btf.enumerator("system_states", "SYSTEM_RUNNING") ?? 0,
+    ...(logRecord === undefined ? {} : { logRecord }),
     ...(bytes === undefined ? {} : { apicIdBytes: bytes }),
   };
 }

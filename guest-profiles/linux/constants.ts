@@ -74,3 +74,9 @@ export const CSD_TYPE_IRQ_WORK = 0x20;
 /** arch/x86/include/asm/irq_vectors.h. */
 export const CALL_FUNCTION_SINGLE_VECTOR = 0xfb;
 export const RESCHEDULE_VECTOR = 0xfd;
+
+/** kernel/printk/printk_ringbuffer.h: enum desc_state, the top two bits of prb_desc.state_var. */
+export const desc_reserved = 0;
+export const desc_reusable = 3;
+/** printk_info.facility of what the kernel itself says; whoever writes to /dev/kmsg gets another. */
+export const LOG_KERN = 0;

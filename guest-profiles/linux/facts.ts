@@ -15,6 +15,7 @@ export const wantedSymbols = [
   "system_state",
   "jiffies",
   "shadow_timekeeper",
+  "prb",
   "vmcoreinfo_data",
   "vmcoreinfo_size",
   "__per_cpu_offset",
@@ -41,6 +42,12 @@ export interface GuestCpu {
   readonly apicId: number;
 }
 
+/** Sizes of `struct prb_desc` and `struct printk_info`, of which the kernel's log has arrays. */
+export interface LogRecordBytes {
+  readonly desc: number;
+  readonly info: number;
+}
+
 /** Everything that stays the same while the kernel runs: where things are. */
 export interface LinuxFacts {
   readonly space: AddressSpace;
@@ -50,6 +57,8 @@ export interface LinuxFacts {
   readonly layout: LinuxLayout;
   /** In words what of its run queues is not known here: then they are not touched. */
   readonly runQueue: RunQueueLayout | string;
+  /** Undefined where it is not known. */
+  readonly logRecord: LogRecordBytes | undefined;
   readonly cpus: readonly GuestCpu[];
   readonly initTask: GuestVa;
 }

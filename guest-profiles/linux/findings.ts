@@ -13,12 +13,19 @@ const confirmed: Partial<Record<SymbolName, string>> = {
   system_state: "it says that the kernel runs",
 };
 
+/** What looking at the guest itself came to. */
+interface Looked {
+  readonly checked: ReadonlyMap<string, Checked>;
+  /** VMCOREINFO bears out where the kernel is. */
+  readonly witnessed: boolean;
+  readonly health: Finding;
+}
+
 /** What was found in a guest, and what each finding rests on. */
 export function findings(
   { space, symbols, layout }: LinuxFacts,
   { members, apicIdBytes, symbolSource, memberSource }: KnownKernel,
-  checked: ReadonlyMap<string, Checked>,
-  witnessed: boolean,
+  { checked, witnessed, health }: Looked,
 ): GuestFindings {
   const bearsOut = witnessed ? { ...confirmed, _stext: "VMCOREINFO has the same address" } : confirmed;
   const remarks: Readonly<Record<string, string>> = {
@@ -33,9 +40,12 @@ export function findings(
     symbols: wantedSymbols.map((name) =>
       symbolFinding(name, symbols.get(name), bearsOut[name], symbolSource, remarks[name]),
     ),
-    members: members.map((member) =>
-      memberFinding(member, checked.get(member.key), memberSource, remarks[member.key]),
-    ),
+    members: [
+      ...members.map((member) =>
+        memberFinding(member, checked.get(member.key), memberSource, remarks[member.key]),
+      ),
+      health,
+    ],
   };
 }
 

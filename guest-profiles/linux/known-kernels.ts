@@ -1,4 +1,5 @@
 import { AddressSpace, isVmmschedError, type Domain } from "vmmsched/plugin-api";
+import type { LogRecordBytes } from "./facts.js";
 import type { KernelRoot } from "./kernel-image.js";
 import type { Symbols } from "./kallsyms.js";
 import type { ProbedLayout } from "./layout.js";
@@ -19,6 +20,8 @@ export interface KnownKernel extends ProbedLayout {
   readonly runQueue: RunQueueLayout | string;
   /** Undefined: a kernel without it. */
   readonly psi: PsiLayout | string | undefined;
+  /** Undefined where it is not known. */
+  readonly logRecord: LogRecordBytes | undefined;
   /** Value of SYSTEM_RUNNING. */
   readonly systemRunning: number;
   /** Offset of the release string in init_uts_ns. */

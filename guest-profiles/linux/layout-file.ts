@@ -1,5 +1,6 @@
 import { vaOffset, type GuestVa } from "vmmsched/plugin-api";
 import { buildIds } from "./build-id.js";
+import type { LogRecordBytes } from "./facts.js";
 import type { KernelImage } from "./kernel-image.js";
 import type { KnownKernel } from "./known-kernels.js";
 import { resolveLayout } from "./layout.js";
@@ -21,6 +22,7 @@ export interface LayoutFile {
   /** Bit offsets, by structure and path. */
   readonly members: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly systemRunning: number;
+  readonly logRecord?: LogRecordBytes;
   readonly apicIdBytes?: number;
 }
 
@@ -42,7 +44,7 @@ export function kernelByLayout(
 }
 
 function kernelAt(text: GuestVa, layout: LayoutFile, path: string): KnownKernel {
-  const { buildId, systemRunning, apicIdBytes, members } = layout;
+  const { buildId, systemRunning, apicIdBytes, members, logRecord } = layout;
   const member = (struct: string, name: string) => {
     const bitOffset = members[struct]?.[name];
     return bitOffset === undefined ? undefined : { bitOffset, typeId: 0 };
@@ -60,6 +62,7 @@ function kernelAt(text: GuestVa, layout: LayoutFile, path: string): KnownKernel 
     ...resolveLayout({ member }),
     runQueue: inNoFile,
     psi: inNoFile,
+    logRecord,
     systemRunning,
     release: (member("uts_namespace", "name.release")?.bitOffset ?? 0) / 8,
     wallClock: (member("timekeeper", "xtime_sec")?.bitOffset ?? Number.NaN) / 8,

@@ -93,6 +93,32 @@ const wanted = {
       },
     },
   },
+  health: {
+    // 896fbe20b4e2: the log became this ring (5.10)
+    logRing: {
+      struct: "printk_ringbuffer",
+      members: {
+        countBits: ["desc_ring.count_bits"],
+        descs: ["desc_ring.descs"],
+        infos: ["desc_ring.infos"],
+        headId: ["desc_ring.head_id"],
+        sizeBits: ["text_data_ring.size_bits"],
+        data: ["text_data_ring.data"],
+      },
+    },
+    logDesc: {
+      struct: "prb_desc",
+      members: {
+        stateVar: ["state_var"],
+        textBegin: ["text_blk_lpos.begin"],
+        textNext: ["text_blk_lpos.next"],
+      },
+    },
+    logInfo: {
+      struct: "printk_info",
+      members: { seq: ["seq"], textLength: ["text_len"], facility: ["facility"] },
+    },
+  },
   leftovers: {
     task: { struct: "task_struct", members: { cgroups: ["cgroups"] } },
     cssSet: { struct: "css_set", members: { defaultCgroup: ["dfl_cgrp"] } },
@@ -101,8 +127,8 @@ const wanted = {
 } as const;
 
 /**
- * What a member is needed for: `irqWork` and `callSingle` are the two ways to wake a task, `leftovers` is for telling our
- * own traps from the guest's.
+ * What a member is needed for: `irqWork` and `callSingle` are the two ways to wake a task, `health` is for the guest's own log,
+ * `leftovers` for telling our own traps from the guest's.
  */
 export type Purpose = keyof typeof wanted;
 

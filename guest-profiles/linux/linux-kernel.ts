@@ -1,6 +1,7 @@
 import {
   isVmmschedError,
   taskFlags,
+  type Complaint,
   type EditTransaction,
   type GuestDescription,
   type GuestFindings,
@@ -16,6 +17,7 @@ import { Accounting } from "./accounting.js";
 import { AddressSet } from "./address-set.js";
 import type { LinuxFacts } from "./facts.js";
 import { freezerTrap } from "./freezer-trap.js";
+import type { Health } from "./health.js";
 import { HiddenTasks } from "./hidden-tasks.js";
 import type { HoldMethod } from "./hold-method.js";
 import { planHold, planRelease, type HoldTools } from "./hold.js";
@@ -43,6 +45,7 @@ export interface LinuxMeans {
   readonly findings: () => GuestFindings;
   /** Undefined where nothing runs: in an image. */
   readonly liveness: Liveness | undefined;
+  readonly health: Health;
 }
 
 /** A running Linux kernel. */
@@ -133,6 +136,11 @@ export class LinuxKernel implements GuestKernel {
     for (const { address, id, startTimeNs, hold } of held) {
       this.#holds?.adopt(address, id, startTimeNs, hold === "releasing" ? "releasing" : "holding");
     }
+  }
+
+  /** To be asked after a scan, which has looked at the clock. */
+  health(): readonly Complaint[] {
+    return this.means.health.look();
   }
 
   findings(): GuestFindings {

@@ -34,12 +34,14 @@ export class Liveness {
   #proved = false;
   /** What the domain had used when it was last proved. */
   #provedCpuNs: number;
+  /** What it had used when its clock was last seen to go on. */
+  #tickedCpuNs: number;
 
   constructor(
     private readonly domain: Domain,
     private readonly facts: LinuxFacts,
   ) {
-    this.#provedCpuNs = domain.info.cpuTimeNs;
+    this.#provedCpuNs = this.#tickedCpuNs = domain.info.cpuTimeNs;
     const jiffies = facts.symbols.get("jiffies");
     if (jiffies === undefined) return;
     this.#jiffies = new StructCursor(facts.space);
@@ -60,6 +62,12 @@ export class Liveness {
           "its clock stands still, and no vCPU runs under its page tables",
         );
     }
+  }
+
+  /** For each of its vCPUs, the CPU time that the domain has used since its clock was seen to go on; 0 where it has none that is known. */
+  get standstillNs(): number {
+    const { cpuTimeNs, vcpuCount } = this.domain.info;
+    return this.#jiffies === undefined ? 0 : (cpuTimeNs - this.#tickedCpuNs) / Math.max(1, vcpuCount);
   }
 
   /** To ask before an edit: may this memory be written? Holds until the next scan. */
@@ -87,6 +95,7 @@ export class Liveness {
       const now = this.#jiffies.i32(0);
       const passed = (now - this.#ticks) | 0;
       const ticked = this.#looked && passed > 0 && passed < mostTicks;
+      if (ticked || !this.#looked) this.#tickedCpuNs = this.domain.info.cpuTimeNs;
       this.#ticks = now;
       this.#looked = true;
       return ticked;
@@ -96,6 +105,7 @@ export class Liveness {
         !isVmmschedError(error, "ERR_FRAME_UNREADABLE")
       )
         throw error;
+      this.#tickedCpuNs = this.domain.info.cpuTimeNs;
       // A kernel never unmaps its own data: the registers are to tell at once.
       this.#silent = silentScans;
       return false;

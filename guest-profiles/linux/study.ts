@@ -1,6 +1,6 @@
 import { AddressSpace, isVmmschedError, othersFirst, VmmschedError } from "vmmsched/plugin-api";
 import { Btf } from "./btf.js";
-import { requireSymbol, wantedSymbols } from "./facts.js";
+import { requireSymbol, wantedSymbols, type LogRecordBytes } from "./facts.js";
 import { findSymbols } from "./kallsyms.js";
 import type { KernelImage } from "./kernel-image.js";
 import type { KnownKernel } from "./known-kernels.js";
@@ -44,6 +44,7 @@ async function studyTables(image: KernelImage): Promise<KnownKernel> {
     ...resolveLayout(btf),
     runQueue: resolveRunQueueLayout(btf),
     psi: resolvePsiLayout(btf),
+    logRecord: logRecordBytes(btf),
     systemRunning: btf.enumerator("system_states", "SYSTEM_RUNNING") ?? 0,
     release: (btf.member("uts_namespace", "name.release")?.bitOffset ?? 0) / 8,
     wallClock: (btf.member("timekeeper", "xtime_sec")?.bitOffset ?? Number.NaN) / 8,
@@ -57,4 +58,10 @@ async function studyTables(image: KernelImage): Promise<KnownKernel> {
  */
 export function apicIdBytes(btf: Btf, room: number): number | undefined {
   return btf.variableSize(".data..percpu", apicIds) ?? (room >= 2 && room < 4 ? 2 : undefined);
+}
+
+/** Sizes of what the kernel's log is made of, where it has such a log. */
+export function logRecordBytes(btf: Btf): LogRecordBytes | undefined {
+  const [desc, info] = [btf.size("prb_desc"), btf.size("printk_info")];
+  return desc === undefined || info === undefined ? undefined : { desc, info };
 }

@@ -56,6 +56,13 @@ const policySet = {
   properties: { set: { type: "string" } },
 } as const;
 
+const oneDomain = {
+  type: "object",
+  additionalProperties: false,
+  required: ["domain"],
+  properties: { domain: { type: "string" } },
+} as const;
+
 const domainAndProcess = {
   type: "object",
   additionalProperties: false,
@@ -69,18 +76,21 @@ const domainAndProcess = {
 type Plugin = FromSchema<typeof plugin>;
 type PluginWithOptions = FromSchema<typeof pluginWithOptions>;
 type PolicySet = FromSchema<typeof policySet>;
+type OneDomain = FromSchema<typeof oneDomain>;
 type DomainAndProcess = FromSchema<typeof domainAndProcess>;
 
 /** Calls `scheduler.*`. */
 export function statusCalls(control: {
   status(): Promise<object>;
   explain(domain: string, pid: string | undefined): Promise<object>;
+  trust(domain: string): Promise<object>;
 }): ControlCalls {
   return {
     "scheduler.status": checkedCall(nothing, () => control.status()),
     "scheduler.explain": checkedCall(domainAndProcess, ({ domain, pid }: DomainAndProcess) =>
       control.explain(domain, pid === undefined ? undefined : String(pid)),
     ),
+    "scheduler.trust": checkedCall(oneDomain, ({ domain }: OneDomain) => control.trust(domain)),
   };
 }
 

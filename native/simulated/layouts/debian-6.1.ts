@@ -732,6 +732,60 @@ export const debian61: KernelLayout = {
         ["address", 16, "long unsigned int"],
       ],
     ],
+    "struct printk_ringbuffer": [
+      88,
+      [
+        ["desc_ring", 0, "struct prb_desc_ring"],
+        ["text_data_ring", 384, "struct prb_data_ring"],
+        ["fail", 640, "typedef atomic_long_t"],
+      ],
+    ],
+    "struct prb_desc_ring": [
+      48,
+      [
+        ["count_bits", 0, "unsigned int"],
+        ["descs", 64, "* struct prb_desc"],
+        ["infos", 128, "* struct printk_info"],
+        ["head_id", 192, "typedef atomic_long_t"],
+        ["tail_id", 256, "typedef atomic_long_t"],
+        ["last_finalized_id", 320, "typedef atomic_long_t"],
+      ],
+    ],
+    "struct prb_data_ring": [
+      32,
+      [
+        ["size_bits", 0, "unsigned int"],
+        ["data", 64, "* char"],
+        ["head_lpos", 128, "typedef atomic_long_t"],
+        ["tail_lpos", 192, "typedef atomic_long_t"],
+      ],
+    ],
+    "struct prb_desc": [
+      24,
+      [
+        ["state_var", 0, "typedef atomic_long_t"],
+        ["text_blk_lpos", 64, "struct prb_data_blk_lpos"],
+      ],
+    ],
+    "struct prb_data_blk_lpos": [
+      16,
+      [
+        ["begin", 0, "long unsigned int"],
+        ["next", 64, "long unsigned int"],
+      ],
+    ],
+    "struct printk_info": [
+      88,
+      [
+        ["seq", 0, "typedef u64"],
+        ["ts_nsec", 64, "typedef u64"],
+        ["text_len", 128, "short unsigned int"],
+        ["facility", 144, "typedef u8"],
+        ["flags", 152, "typedef u8", 5],
+        ["level", 157, "typedef u8", 3],
+        ["caller_id", 160, "unsigned int"],
+      ],
+    ],
     "struct cpumask": [1024, [["bits", 0, "[128] long unsigned int"]]],
   },
   perCpu: {

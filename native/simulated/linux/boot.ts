@@ -15,6 +15,7 @@ import { bootedNs, machineRandom, type LinuxOptions } from "./machine.js";
 import { cfsRq, mm, perCpu, rq, sighand, signal, task } from "./offsets.js";
 import { PageAllocator } from "./page-allocator.js";
 import { PageTables } from "./page-tables.js";
+import { PrintkRingbuffer } from "./printk-ringbuffer.js";
 import type { Random } from "./random.js";
 import { newCgroups, pressureBytes } from "./psi.js";
 import { RbTree } from "./rbtree.js";
@@ -117,11 +118,17 @@ function newKernel(
   },
 ): Kernel {
   const slab = (bytes: number): Slab => new Slab(memory, parts.allocator, bytes);
+  const log = new PrintkRingbuffer(memory, image);
   const kernel: Kernel = {
     ...parts,
     memory,
     image,
-    console: new GuestConsole(() => kernel.nowNs),
+    console: new GuestConsole(
+      () => kernel.nowNs,
+      (message, options) => {
+        log.store(message, kernel.nowNs, options);
+      },
+    ),
     lists: new Lists(memory, (message) => {
       kernel.console.complain(message);
     }),

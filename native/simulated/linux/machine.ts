@@ -5,7 +5,7 @@ import type { Ram } from "../ram.js";
 import type { Machine } from "../simulated-domain.js";
 import { bootKernel } from "./boot.js";
 import { EVTCHN_FIFO_LINKED, EVTCHN_FIFO_MASKED, EVTCHN_FIFO_PENDING } from "./constants.js";
-import type { GuestConsole } from "./console.js";
+import type { GuestConsole, PrintkOptions } from "./console.js";
 import { enterCriticalSection } from "./critical-section.js";
 import { copyProcess } from "./fork.js";
 import { freezeProcess, writeFreeze } from "./freezer.js";
@@ -195,6 +195,11 @@ export class LinuxMachine implements Machine {
     if (cpu === undefined || thread === undefined) return;
     if (halfway) writeFreeze(this.kernel, thread.process, frozen);
     else freezeProcess(this.kernel, cpu, thread.process, frozen);
+  }
+
+  /** The kernel logs a line, or (with another facility) somebody writes one to /dev/kmsg. */
+  printk(message: string, options: PrintkOptions = {}): void {
+    this.kernel.console.print(message, options);
   }
 
   /** renice from inside the guest, of one thread. */

@@ -190,6 +190,36 @@ export const tickSched = {
   nohz_mode: offsetOf("tick_sched", "nohz_mode"),
 } as const;
 
+export const printkRingbuffer = {
+  count_bits: offsetOf("printk_ringbuffer", "desc_ring.count_bits"),
+  descs: offsetOf("printk_ringbuffer", "desc_ring.descs"),
+  infos: offsetOf("printk_ringbuffer", "desc_ring.infos"),
+  head_id: offsetOf("printk_ringbuffer", "desc_ring.head_id"),
+  tail_id: offsetOf("printk_ringbuffer", "desc_ring.tail_id"),
+  last_finalized_id: offsetOf("printk_ringbuffer", "desc_ring.last_finalized_id"),
+  size_bits: offsetOf("printk_ringbuffer", "text_data_ring.size_bits"),
+  data: offsetOf("printk_ringbuffer", "text_data_ring.data"),
+  head_lpos: offsetOf("printk_ringbuffer", "text_data_ring.head_lpos"),
+  tail_lpos: offsetOf("printk_ringbuffer", "text_data_ring.tail_lpos"),
+  fail: offsetOf("printk_ringbuffer", "fail"),
+} as const;
+
+export const prbDesc = {
+  size: sizeOf("prb_desc"),
+  state_var: offsetOf("prb_desc", "state_var"),
+  begin: offsetOf("prb_desc", "text_blk_lpos.begin"),
+  next: offsetOf("prb_desc", "text_blk_lpos.next"),
+} as const;
+
+export const printkInfo = {
+  size: sizeOf("printk_info"),
+  seq: offsetOf("printk_info", "seq"),
+  ts_nsec: offsetOf("printk_info", "ts_nsec"),
+  /** In one word: the length, the facility, and flags below the level. */
+  text_len: offsetOf("printk_info", "text_len"),
+  caller_id: offsetOf("printk_info", "caller_id"),
+} as const;
+
 export const ptRegs = {
   size: sizeOf("pt_regs"),
   ip: offsetOf("pt_regs", "ip"),

@@ -7,6 +7,7 @@ import {
 } from "../layouts/debian-6.1-symbols.js";
 import type { KernelSymbol } from "./kallsyms-image.js";
 import { sizeOf } from "./layout.js";
+import { logBytes, logCount } from "./printk-ringbuffer.js";
 import type { Random } from "./random.js";
 
 /** Functions that the simulation knows by name: called from lists and queues, or found on stacks as return addresses. */
@@ -96,6 +97,8 @@ const writable: readonly Variable[] = [
   { name: "xen_fifo_events", type: "D", size: 1 },
   { name: "event_array", type: "d", size: 8 * 128 },
   { name: "HYPERVISOR_shared_info", type: "D", size: 8 },
+  { name: "prb", type: "d", size: 8 },
+  { name: "printk_rb_static", type: "d", size: sizeOf("printk_ringbuffer") },
   { name: "psi_system", type: "D", size: sizeOf("psi_group") },
   { name: "psi_disabled", type: "D", size: 16 },
   { name: "psi_cgroups_enabled", type: "D", size: 16 },
@@ -103,6 +106,9 @@ const writable: readonly Variable[] = [
 const zeroed: readonly Variable[] = [
   { name: "vmcoreinfo_size", type: "B", size: 8 },
   { name: "vmcoreinfo_data", type: "B", size: 8 },
+  { name: "_printk_rb_static_descs", type: "b", size: logCount * sizeOf("prb_desc") },
+  { name: "_printk_rb_static_infos", type: "b", size: logCount * sizeOf("printk_info") },
+  { name: "__log_buf", type: "b", size: logBytes },
 ];
 
 /** Every symbol but those of the tables in .rodata, for a kernel whose `_text` lies at `text`; and where .rodata is free. */

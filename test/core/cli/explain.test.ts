@@ -113,6 +113,7 @@ describe("vmmsched explain", () => {
     await place.serve(
       statusCalls({
         status: () => Promise.resolve({}),
+        trust: () => Promise.resolve({}),
         explain: (domain, pid) => {
           asked.push([domain, pid]);
           if (domain !== "batch")

@@ -93,6 +93,7 @@ describe("names that a hostile guest chooses", function () {
         return Promise.resolve(statusReport(seen, ["holding"]));
       },
       explain: (domain, pid) => Promise.resolve(explain(host.sources, domain, pid) ?? {}),
+      trust: () => Promise.resolve({}),
     });
     await place.serve(calls);
   });

@@ -12,6 +12,7 @@ const unasked: CycleThreadCalls = {
   managedDomains: () => ({}),
   status: () => undefined,
   explain: () => undefined,
+  trust: () => undefined,
   capture: () => undefined,
   log: () => undefined,
 };

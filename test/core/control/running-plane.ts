@@ -29,6 +29,7 @@ export class RunningPlane implements AsyncDisposable {
       managedDomains: () => ({}),
       status: () => undefined,
       explain: () => undefined,
+      trust: () => undefined,
       capture: () => undefined,
       log: () => undefined,
     };

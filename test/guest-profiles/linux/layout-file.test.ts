@@ -78,6 +78,9 @@ describe("a layout file", () => {
         kernel.findings?.()?.members.find(({ name }) => name === "task_struct.jobctl")?.because,
         path,
       );
+      kernel.health?.();
+      view.guest.printk("BUG: found in its log, too");
+      assert.equal(kernel.health?.()[0]?.text, "BUG: found in its log, too");
     });
   }
 
