@@ -6,12 +6,15 @@ import { dirname, join } from "node:path";
 /** These run when they are named only. */
 const byName = ".by-name.lab.js";
 
-/** Runs the lab tests of the folder `here`, files *.lab.js whose name contains `filter`; resolves to the exit code. */
-export function runTests(here: string, filter: string): Promise<number> {
-  const files = readdirSync(here).filter(
-    (name) => name.endsWith(".lab.js") && name.includes(filter) && (filter !== "" || !name.endsWith(byName)),
+/** Runs the lab tests of the folder `here`, files *.lab.js whose name contains one of the `filters`; resolves to the exit code. */
+export function runTests(here: string, filters: readonly string[]): Promise<number> {
+  const labs = readdirSync(here).filter((name) => name.endsWith(".lab.js"));
+  for (const filter of filters)
+    if (!labs.some((name) => name.includes(filter)))
+      throw new Error(`no lab test in ${here} has "${filter}" in its name`);
+  const files = labs.filter((name) =>
+    filters.length === 0 ? !name.endsWith(byName) : filters.some((filter) => name.includes(filter)),
   );
-  if (files.length === 0) throw new Error(`no lab test in ${here} has "${filter}" in its name`);
   const mocha = join(
     dirname(createRequire(import.meta.url).resolve("mocha/package.json")),
     "bin",

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { runTests } from "../run-tests.js";
 import { updateMatrix } from "./support-matrix.js";
 
-const usage = `usage: run.js [FILTER]        run the lab tests (files whose name contains FILTER)
+const usage = `usage: run.js [FILTER...]     run the lab tests (files whose name contains a FILTER)
        run.js --matrix FILE...  take hold-results.json of runs over into docs/support-matrix.json and docs/linux.md
   VMMSCHED_LAB_KERNELS=6.1,6.12   Debian kernels to boot; default 6.1
   VMMSCHED_LAB_HOLDS=2000         holds and releases of each kind of work, by each method; a tenth of it without interrupts
@@ -21,5 +21,5 @@ if (process.argv.includes("--help")) {
 } else if (process.argv[2] === "--matrix") {
   await updateMatrix(process.argv.slice(3));
 } else {
-  process.exitCode = await runTests(dirname(fileURLToPath(import.meta.url)), process.argv[2] ?? "");
+  process.exitCode = await runTests(dirname(fileURLToPath(import.meta.url)), process.argv.slice(2));
 }

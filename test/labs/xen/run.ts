@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { runTests } from "../run-tests.js";
 import { XenLab } from "./lab.js";
 
-const usage = `usage: run.js [FILTER]        run the lab tests (files whose name contains FILTER)
+const usage = `usage: run.js [FILTER...]     run the lab tests (files whose name contains a FILTER)
        run.js STEP...         restore the lab, carry out the steps in order, end it
   steps: --exec COMMAND       run a line of sh in Dom0 (the code under test is in /opt/vmmsched)
          --guest NAME COMMAND send a line to a guest's console (start, stop, report, proclist, echo, dmesg,
@@ -84,7 +84,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const { steps, others } = readArguments(process.argv.slice(2));
-  if (steps.length === 0) return runTests(dirname(fileURLToPath(import.meta.url)), others[0] ?? "");
+  if (steps.length === 0) return runTests(dirname(fileURLToPath(import.meta.url)), others);
   if (others.length > 0) throw new Error(`not understood: ${others.join(" ")}\n${usage}`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
   return carryOut(steps);
