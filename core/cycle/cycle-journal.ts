@@ -57,6 +57,11 @@ export class CycleJournal {
     return this.#estate?.isSettled ?? true;
   }
 
+  /** Tasks that a scheduler before this one held, of which a few more scans will tell whether they still are. */
+  get awaited(): number {
+    return this.#estate?.awaited ?? 0;
+  }
+
   /** Between two ticks, once it is known which domains there are: takes over what a scheduler before this one has left in them. */
   inherit({ domains }: DomainRegistry, nowNs: number): void {
     this.#nowNs = nowNs;

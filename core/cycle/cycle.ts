@@ -176,14 +176,15 @@ export class Cycle {
 
   /**
    * Of those, how many have not been let go yet: what keeps them parked is still ours; how many have a priority that is not
-   * their own; and how many domains a share. A domain that could not be read counts as one, since something in it may be held.
+   * their own; how many domains a share; and what a scheduler before this one may have left held. A domain that could not be read counts
+   * as one, since something in it may be held.
    */
   toUndo(): number {
     let count = 0;
     for (let row = 0; row < this.#builder.rows; row++)
       if (this.columns.hold[row] !== unheld && this.columns.hold[row] !== releasing) count++;
     for (const domain of this.registry.domains) if (domain.kernel !== undefined && !domain.managed) count++;
-    return count + this.changedPriorities() + this.shares.changed;
+    return count + this.changedPriorities() + this.shares.changed + this.journal.awaited;
   }
 
   /** How many tasks have a priority that is not their own, in the domains that the last tick could read. */
@@ -196,6 +197,7 @@ export class Cycle {
     return (
       this.heldTasks() === 0 &&
       this.shares.changed === 0 &&
+      this.journal.awaited === 0 &&
       this.registry.domains.every(
         ({ kernel, managed, priorities }) => kernel === undefined || (managed && priorities.empty),
       )

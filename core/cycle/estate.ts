@@ -44,6 +44,13 @@ export class Estate {
     return this.#left.size + this.#awaited.size === 0;
   }
 
+  /** Tasks in known kernels of which no scan has told yet whether they are still held. */
+  get awaited(): number {
+    let count = 0;
+    for (const tasks of this.#awaited.values()) count += tasks.size;
+    return count;
+  }
+
   /** Hands over what belongs to these domains as they are now. */
   inherit(domains: readonly ManagedDomain[], nowNs: number): void {
     this.#sinceNs ??= nowNs;

@@ -156,7 +156,10 @@ describe("what a scheduler that died left", () => {
     hide(view, "burner");
     const second = await hosts.startOn(first.host);
     assert.equal(held(second), 0, "nothing shows that it is there");
-    await second.run(20);
+    await second.run(1);
+    assert.ok(second.cycle.toUndo() > 0 && !second.cycle.allReleased(), "who stops now must wait for it");
+    await second.run(19);
+    assert.equal(second.cycle.toUndo(), 0);
     assert.ok((await second.gained("linux", "burner", 10)) > 0);
     assert.deepEqual(second.complaints(), []);
     assert.ok(!hosts.kinds().includes("hold"));

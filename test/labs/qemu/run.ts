@@ -9,6 +9,7 @@ const usage = `usage: run.js [FILTER...]     run the lab tests (files whose name
   VMMSCHED_LAB_HOLDS=2000         holds and releases of each kind of work, by each method; a tenth of it without interrupts
   VMMSCHED_LAB_VCPUS=1,2          vCPUs of the guests in which that is done
   VMMSCHED_LAB_METHODS=trap,...   methods by which it is done; default all
+  VMMSCHED_LAB_KILLS=99           how often the scheduler, its guardian, or both are killed
   VMMSCHED_LAB_SOAK_MINUTES=30    length of the soak, for each kernel
   VMMSCHED_LAB_SECONDS=20         how long each share of a nice value is measured, in the guest's time
   VMMSCHED_LAB_QUOTAS=1,5,20,50,90  percents of a CPU that a burner is kept to

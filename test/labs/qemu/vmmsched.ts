@@ -87,6 +87,10 @@ export class Vmmsched implements AsyncDisposable {
     return this.child.exitCode;
   }
 
+  kill(): void {
+    this.child.kill("SIGKILL");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) await this.stop();
   }
