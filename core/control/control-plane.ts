@@ -26,7 +26,8 @@ import type { ControlThreadData, CycleThreadCalls } from "./control-messages.js"
 import { OperatorControl } from "./operator-control.js";
 import { ProfileAdmission } from "./profile-admission.js";
 import { pluginsCalls, recordCalls, statusCalls } from "./socket/control-calls.js";
-import { openControlServer, type ControlServer } from "./socket/server.js";
+import { openAfterRecovery } from "./socket/after-recovery.js";
+import type { ControlServer } from "./socket/server.js";
 import type { ThreadLink } from "./thread-link.js";
 
 /** A policy that owes an answer for this long hangs; and how long one may take to load, and to hand over its state. */
@@ -124,7 +125,7 @@ export class ControlPlane {
       ...statusCalls(operators),
       ...recordCalls(this.recorder),
     };
-    this.#server = await openControlServer(values.runtimeDirectory, calls, this.log);
+    this.#server = await openAfterRecovery(values.runtimeDirectory, calls, this.log);
     await this.#follow(wanted);
     this.#configWatch = new ConfigWatch(source.file, source.text, {
       changed: (config) => void this.change(() => this.#configChanged(config)),

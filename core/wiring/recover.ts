@@ -2,6 +2,7 @@
 import "reflect-metadata/lite";
 import { hostClock } from "../clock.js";
 import type { LoadedConfig } from "../config/load.js";
+import { recoveryCalls } from "../control/socket/after-recovery.js";
 import { openControlServer, type ControlServer } from "../control/socket/server.js";
 import { Cycle } from "../cycle/cycle.js";
 import { DomainRegistry } from "../cycle/domain-registry.js";
@@ -50,10 +51,10 @@ async function recoverAlone({ values, source }: LoadedConfig): Promise<RecoveryR
   }
 }
 
-/** Its socket answers no calls, and shows that somebody is here. */
+/** Its socket shows that somebody is here, and answers what that is. */
 async function onlyScheduler(directory: string): Promise<ControlServer> {
   try {
-    return await openControlServer(directory, {}, new RecoveryLog());
+    return await openControlServer(directory, recoveryCalls, new RecoveryLog());
   } catch (error) {
     if (!isVmmschedError(error, "ERR_CONTROL_SOCKET") || error.details.holder === undefined) throw error;
     const who = error.details.holder === 0 ? "" : ` (process ${String(error.details.holder)})`;

@@ -32,7 +32,9 @@ describe("domains that are saved and restored while a process in them is held, o
     await lab.close();
   });
 
-  const config = (process: string) => turnsConfig(guests, { process, turns: [] });
+  // The guardian leaves what a killed scheduler held to the next one.
+  const config = (process: string) =>
+    `recoverAfterMs: 600000\n${turnsConfig(guests, { process, turns: [] })}`;
 
   async function idOf(name: string): Promise<number> {
     return Number((await lab.dom0.run(`xl domid ${name}`)).stdout);
