@@ -59,7 +59,8 @@ export function settle(allowance: Allowance, limit: Limit, use: Use): void {
  * Charges what was used, and adds the budgets of the periods that have begun; of what is left at the end of each,
  * `keptNs` at most stay. Where several have begun since the last tick, the same is taken to have been used before each.
  */
-function spend(allowance: Allowance, limit: Limit, { timeNs, usedNs }: Use, keptNs: number): void {
+function spend(allowance: Allowance, limit: Limit, use: Use, keptNs: number): void {
+  const { timeNs, usedNs, expectedNs } = use;
   // A clock that is behind is another one: the state may come from elsewhere.
   if (timeNs < allowance.startNs) allowance.startNs = timeNs;
   const periodNs = limit.periodMs * nsPerMs;
@@ -78,8 +79,10 @@ function spend(allowance: Allowance, limit: Limit, { timeNs, usedNs }: Use, kept
   const cappedNs = keptNs + (periods - 1) * Math.min(gainNs, 0);
   const leftNs = Math.min(lastNs, cappedNs);
   allowance.balanceNs = leftNs + budgetNs;
-  // The budget of the period that begins now is not owed: nobody has been kept from it yet.
-  oweNow(allowance, Math.min(firstNs, lastNs, leftNs), leftNs);
+  // The budget of the period that begins now is not owed: nobody has been kept from it yet. But one that a tick or two use up belongs to a
+  // period that may be over before who is held runs again.
+  const isShort = budgetNs <= 2 * expectedNs;
+  oweNow(allowance, Math.min(firstNs, lastNs, leftNs), isShort ? allowance.balanceNs : leftNs);
 }
 
 /** What is owed is used last: as much of it stays as was never touched (`leastNs`). Who is held now is owed all that is left. */
